@@ -24,7 +24,7 @@ LEAST = 12
 #: Rows of which texts are held at once.
 _AT_ONCE = 1 << 10
 #: Rows of a table that are held, and not made a second time.
-_HELD = 1 << 17
+_HELD = 100_000
 #: Columns that are repeated where a table goes on below, at most.
 _MOST_KEYS = 3
 

@@ -50,8 +50,14 @@ __all__ = ["compared_with_each_other"]
 _DIVERGES = "replica-diverges"
 #: What rules are asked about that take part in a comparison of log dirs.
 _SUBJECTS = (
-    *(ClusterPair, ProducerIdBlocks, QuorumPair, SharedTopicId, TopicIdPair),
-    *(ControllerDifference, DoubledPartition, SharedIds),
+    ClusterPair,
+    ControllerDifference,
+    DoubledPartition,
+    ProducerIdBlocks,
+    QuorumPair,
+    SharedIds,
+    SharedTopicId,
+    TopicIdPair,
 )
 
 

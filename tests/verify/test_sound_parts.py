@@ -97,6 +97,22 @@ def test_of_a_damaged_partition_only_the_damaged_log_is_gone_through(tmp_path, m
     assert seen == {lab.path(1).name}
 
 
+@pytest.mark.parametrize("quick", [False, True])
+def test_the_records_of_a_log_are_vouched_for_where_all_of_them_were_read(quick):
+    path = f"{fixture('3.9.1', 'cluster-final-n1').path()}/ledger-0/00000000000000000000.log"
+    task = SegmentTask(base_offset=0, paths={".log": path}, settings=Settings(NOW, quick=quick), clean=True)
+    (known,) = sound_parts_of([scan_segment(task)], []).values()
+    assert known.are_records_sound is not quick
+
+
+def test_records_of_which_something_is_to_be_said_are_not_vouched_for(tmp_path):
+    log = tmp_path / f"{0:020d}.log"
+    log.write_bytes(encode.batch(b"\x7f" * 20, count=2, last_offset_delta=1))
+    task = SegmentTask(base_offset=0, paths={".log": str(log)}, settings=Settings(NOW), clean=True)
+    (known,) = sound_parts_of([scan_segment(task)], []).values()
+    assert not known.are_records_sound
+
+
 def test_a_log_with_more_events_than_are_kept_is_not_known():
     folder = fixture("2.1.1", "txn").path() + "/ledger-0"
     path = f"{folder}/00000000000000000000.log"

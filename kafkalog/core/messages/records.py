@@ -100,7 +100,7 @@ _read_key_again = lru_cache(maxsize=4096)(_read_key)
 
 
 def key_reader(types: tuple[RecordType, ...], number: int) -> Callable[[bytes, int], tuple[Message, int]]:
-    """What reads regular keys of a known record type from behind the type (see `regular_reader`)."""
+    """What reads regular keys of a known record type, after the type itself (see `regular_reader`)."""
     kind = find_record_type(types, number)
     assert kind is not None
     return regular_reader(kind.key, number, NEWEST)

@@ -107,8 +107,8 @@ class Scanner:
         self.reached: str | None = None
         #: Whether nothing was found that headers do not tell.
         self._as_trusted = True
-        self._looks_at_records = not task.settings.quick
         self._quick = task.settings.quick
+        self._looks_at_records = not self._quick
         self._path = task.paths.get(".log", "")
         self._state = WalkState()
         self._indexes = SegmentIndexes(task, 0, None, None)
