@@ -98,7 +98,7 @@ class GroupReplay:
         try:
             self._replay(log, until, watch)
             if until == END and log.topic is not None:
-                watch.end(log)
+                watch.end(log, log.ends())
                 self.loads.append(watch.load(log, self._names(log)))
         finally:
             # Each partition has markers of its own.

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from kafkalog.core.batch import RecordBatch
 from kafkalog.core.messages.records import read_coordinator_record, value_reader
 from kafkalog.core.messages.text import string_hash
-from kafkalog.core.messages.transaction import TRANSACTION_RECORDS, TRANSACTION_STATES
+from kafkalog.core.messages.transaction import STATUS, TRANSACTION_RECORDS, TRANSACTION_STATES
 from kafkalog.errors import UnreadableFile
 from kafkalog.replay.coordinator_loads import LoadWatch
 from kafkalog.replay.known_keys import KnownKeys
@@ -36,8 +36,6 @@ __all__ = ["TOPIC", "Copy", "TransactionState", "TransactionalId"]
 
 TOPIC = "__transaction_state"
 
-#: The field of a value that says the state.
-_STATUS = "transactionStatus"
 _OPEN_STATES = ("Ongoing", "PrepareCommit", "PrepareAbort")
 #: Partitions of the topic unless `transaction.state.log.num.partitions` says otherwise.
 _DEFAULT_PARTITIONS = 50
@@ -121,7 +119,7 @@ class TransactionState:
             self.records += self._replay(log, watch)
             if self._until != END or log.topic is None:
                 return None
-            watch.end(log)
+            watch.end(log, log.ends())
         except UnreadableFile as error:
             self.problems.append(Note(error.path, None, error.reason))
             self.is_read_in_full = False
@@ -137,7 +135,7 @@ class TransactionState:
     def _replay(self, log: Log, watch: LoadWatch) -> int:
         count, is_bounded = 0, self._until != END
         number = TRANSACTION_RECORDS[0].number
-        known: KnownKeys[str] = KnownKeys(TRANSACTION_RECORDS, number, itemgetter("transactionalId"), frozenset({_STATUS}))
+        known: KnownKeys[str] = KnownKeys(TRANSACTION_RECORDS, number, itemgetter("transactionalId"), frozenset({STATUS}))
         # Of most a later one comes before anybody asks what it says: regular ones are kept as their records have them.
         newest: dict[str, tuple[bytes | Message, str, int]] = {}
         try:
@@ -152,7 +150,7 @@ class TransactionState:
                     if is_control:
                         continue
                     again = known.read(key, value)
-                    if again is not None and 0 <= again[2][_STATUS] < len(TRANSACTION_STATES):
+                    if again is not None and 0 <= again[2][STATUS] < len(TRANSACTION_STATES):
                         newest[again[0]] = again[1], path, offset
                         continue
                     decoded = read_coordinator_record(TRANSACTION_RECORDS, key, value)
@@ -169,8 +167,8 @@ class TransactionState:
                     elif decoded.value is not None:
                         newest[name] = decoded.value, path, offset
                         known.learn(value, decoded)
-                        if not 0 <= decoded.value[_STATUS] < len(TRANSACTION_STATES):
-                            problem = f"unknown state {decoded.value[_STATUS]} of {name}"
+                        if not 0 <= decoded.value[STATUS] < len(TRANSACTION_STATES):
+                            problem = f"unknown state {decoded.value[STATUS]} of {name}"
                             self._notes.append(Note(path, offset, problem))
                             watch.unreadable(offset, problem)
         finally:
@@ -251,7 +249,7 @@ class TransactionState:
 def _transactional_id(name: str, value: bytes | Message, path: str, offset: int) -> TransactionalId:
     if isinstance(value, bytes):
         value = value_reader(TRANSACTION_RECORDS, TRANSACTION_RECORDS[0].number, int.from_bytes(value[:2], "big"))(value, 2)[0]
-    number = value[_STATUS]
+    number = value[STATUS]
     state = TRANSACTION_STATES[number] if 0 <= number < len(TRANSACTION_STATES) else f"unknown ({number})"
     partitions = [
         (entry["topic"], partition) for entry in value["transactionPartitions"] or [] for partition in entry["partitionIds"]

@@ -205,7 +205,8 @@ class _ReaderSource(_Source):
         self.add(depth + 1, f"for _ in range({size}):")
         item = self.children(depth + 2, field) if field.type == "struct" else self.one(depth + 2, field, nullable=False)
         self.flush(depth + 2)
-        self.add(depth + 2, f"{add}({self.made(item)})")
+        if add:
+            self.add(depth + 2, f"{add}({self.made(item)})")
         self.end_list(depth + 1, items)
         return self.named(items)
 
@@ -230,7 +231,7 @@ class _ReaderSource(_Source):
         self.add(depth, f"if {size} < 0:")
         self.add(depth + 1, f"{value} = {self.null}" if nullable else "raise Unusual")
         self.add(depth, f"elif {size} > end - p{f' or {size} > {_MAX_STRING}' if kind == 'string' else ''}: raise Unusual")
-        self.add(depth, f"else: {value} = {self.taken(kind, f'd[p:p + {size}]')}; p += {size}")
+        self.add(depth, f"{self.otherwise(size)}: {value} = {self.taken(kind, f'd[p:p + {size}]')}; p += {size}")
         return self.named(value)
 
     def lone_struct(self, depth: int, field: Field, *, nullable: bool) -> str:
@@ -268,6 +269,11 @@ class _ReaderSource(_Source):
         del field
         return name
 
+    def otherwise(self, size: str) -> str:
+        """What stands before the taking of a string or bytes, of a regular size."""
+        del size
+        return "else"
+
     def taken(self, kind: str, data: str) -> str:
         """An expression for a string, bytes or a UUID, by that for its bytes."""
         return {"uuid": f"uuid_of({data})", "string": f"{data}.decode()", "bytes": data}[kind]
@@ -282,7 +288,7 @@ class _ReaderSource(_Source):
         return f"list(shape(f'>{{{size}}}{_CODES[field.type][0]}').unpack_from(d, p))"
 
     def begin_list(self, depth: int, items: str) -> str:
-        """A list begins; an expression for what adds an item."""
+        """A list begins; an expression for what adds an item, "" where nothing does."""
         add = self.name()
         self.add(depth, f"{items} = []; {add} = {items}.append")
         return add
@@ -338,6 +344,9 @@ class _PartSource(_ReaderSource):
             return super().one(depth, field, nullable=nullable)
         self._run.append((f"{_WIDTHS[field.type]}x", ""))
         return self.null
+
+    def otherwise(self, size: str) -> str:
+        return f"elif {size}" if self._passes_over else super().otherwise(size)
 
     def taken(self, kind: str, data: str) -> str:
         if not self._passes_over:
