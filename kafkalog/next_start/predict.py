@@ -43,9 +43,9 @@ def predict_in_situation(directory: Directory, situation: Situation) -> Predicti
     """
     before: Outcome | None = None
     for _ in range(_TRIES):
-        states = directory.states
-        same = {name: log for name, log in situation.scanned.items() if name in states and log.inode == states[name][1]}
-        prediction = _predict(directory, replace(situation, scanned=same))
+        same = {name: log for name, log in situation.scanned.items() if log.inode == directory.inode_of(name)}
+        is_same = len(same) == len(situation.scanned)
+        prediction = _predict(directory, situation if is_same else replace(situation, scanned=same))
         outcome = prediction.outcome
         is_final = prediction.is_left_out or not _is_alarming(outcome)
         if is_final or outcome == before or not directory.has_changed():
