@@ -1,16 +1,14 @@
 """Segments of any size and shape for the benchmarks: valid magic 2 batches of about 16 KiB, as a producer would fill them.
 
-    python -m benchmarks.generate SHAPE MIB FILE
-
-`SHAPES` has all shapes, with what is in them.
+python -m benchmarks.generate SHAPE MIB FILE
 """
 
 from __future__ import annotations
 
+import argparse
 import gzip
 import random
 import struct
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -120,6 +118,12 @@ def _events(size: int = 100) -> Iterator[Made]:
         yield Made(b"key%05d" % (number % 99991), value)
 
 
+def _cleaned() -> Iterator[Made]:
+    """No key is there twice."""
+    for number, made in enumerate(_events()):
+        yield made._replace(key=b"key%05d" % number)
+
+
 def _with_headers() -> Iterator[Made]:
     headers = ((b"trace-id", _TRACE_ID), (b"content-type", b"application/json"))
     return (made._replace(headers=headers) for made in _events())
@@ -227,7 +231,7 @@ SHAPES = {
     "unique-headers": lambda: Shape("two headers a record, one of them its own", _with_unique_headers()),
     "nulls": lambda: Shape("headers; every third key, value and header value null", _with_nulls()),
     "tombstones": lambda: Shape("every second value null", _with_tombstones()),
-    "gaps": lambda: Shape("compacted: records and batches are gone", _events(), gaps=True),
+    "gaps": lambda: Shape("compacted: records and batches are gone", _cleaned(), gaps=True),
     "one-record": lambda: Shape("a record a batch", _events(), batch_bytes=1),
     "idempotent": lambda: Shape("five idempotent producers", _events(), producers=5),
     "transactional": lambda: Shape(
@@ -336,11 +340,16 @@ def write_partition(folder: Path, name: str, raw_bytes: int, segments: int = 1) 
 
 def main() -> None:
     """Write a segment."""
-    if len(sys.argv) != 4 or sys.argv[1] not in SHAPES:
-        sys.exit("\n".join([__doc__, *(f"    {name:15} {made().text}" for name, made in SHAPES.items())]))
-    shape, mib, path = sys.argv[1:]
-    with open(path, "wb") as file:
-        file.writelines(batches(shape, int(mib) << 20))
+    all_shapes = "\n".join(["shapes:", *(f"  {name:15} {made().text}" for name, made in SHAPES.items())])
+    parser = argparse.ArgumentParser(
+        description=__doc__, epilog=all_shapes, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("shape", choices=SHAPES, metavar="SHAPE")
+    parser.add_argument("mib", type=int, metavar="MIB")
+    parser.add_argument("file", metavar="FILE")
+    given = parser.parse_args()
+    with open(given.file, "wb") as file:
+        file.writelines(batches(given.shape, given.mib << 20))
 
 
 if __name__ == "__main__":

@@ -12,7 +12,6 @@ import statistics
 import time
 
 import zstandard
-from aiokafka.record.default_records import _DefaultRecordBatchPy
 
 from benchmarks.generate import batches
 from kafkalog import RecordBatch
@@ -33,6 +32,8 @@ def ours(data: list[bytes]) -> int:
 
 def theirs(data: list[bytes]) -> int:
     """The same with aiokafka."""
+    from aiokafka.record.default_records import _DefaultRecordBatchPy
+
     count = 0
     for batch in map(_DefaultRecordBatchPy, data):
         assert batch.validate_crc()

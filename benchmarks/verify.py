@@ -1,15 +1,16 @@
 """Ratios of `kafkalog.verify`, each pair measured in one process, rounds interleaved.
 
-    python -m benchmarks.verify [MEGABYTES [GIGABYTES]]
-    python -m benchmarks.verify --shapes [MEGABYTES]
-    python -m benchmarks.verify --numpy [MEGABYTES]
+    python -m benchmarks.verify [MIB [GIB]]
+    python -m benchmarks.verify --shapes [MIB] [--only SHAPE ...]
+    python -m benchmarks.verify --numpy [MIB] [--only SHAPE ...]
 
 * quick: against the bare loop of one `crc32c` call per batch over the same slices, read through the same window; and,
   for scale, over bytes that are in memory already (copying 16 KiB out of the page cache takes longer than their checksum);
 * full: against aiokafka's pure-Python iteration of the same records, without its checksum;
 * two workers against one, on eight segments; peak memory of a process that verifies them;
 * with a second number: a directory of so many GiB and one of a tenth of that, in time per GiB and peak memory, quick and full;
-* `--shapes`: every shape of `benchmarks.generate`, quick against the bare loop, full in time a record against ordinary records;
+* `--shapes`: every shape of `benchmarks.generate`, quick against the bare loop, full in time a record against ordinary records.
+  What any run costs is left out: it is the difference between a log of so many MiB and one of half of them that counts;
 * `--numpy`: full with numpy against without, both in this process and numpy imported before; equal reports first.
 
 The data are made here: 100-byte values in 16 KiB batches, with and without producer ids, and one-record batches; each
@@ -18,8 +19,10 @@ segment has the `.index` and `.timeindex` that a broker writes.
 
 from __future__ import annotations
 
+import argparse
 import os
 import pathlib
+import shutil
 import statistics
 import struct
 import subprocess
@@ -168,30 +171,55 @@ def iterate_with_aiokafka(folder):
             at = end
 
 
-def shapes(megabytes):
-    """What each shape costs beside the ordinary one, in CPU time."""
+class Sizes:
+    """A shape in two sizes: what either costs is told by the difference, for what any run costs is the same."""
+
+    def __init__(self, root, shape, size):
+        where = [root / f"{shape}-{number}" for number in range(2)]
+        self.paths = [generated(folder, shape, size >> number) for number, folder in enumerate(where)]
+        self.slices = [slices(next(path for path in folder.iterdir() if path.is_dir())) for folder in where]
+        large, small = (sum(part.records for part in verify(path).partitions) for path in self.paths)
+        self.records = large - small
+
+    def costs(self):
+        """CPU seconds of the bare loop, of quick and of full checks, each of the larger and the smaller size."""
+        calls = [
+            *(lambda found=found: bare(found) for found in self.slices),
+            *(lambda path=path: verify(path, quick=True) for path in self.paths),
+            *(lambda path=path: verify(path) for path in self.paths),
+        ]
+        return [used(call) for call in calls]
+
+    def each(self, rounds):
+        """The same a record, by the least of the rounds."""
+        least = [min(column) for column in zip(*rounds, strict=True)]
+        return [(large - small) / self.records for large, small in zip(least[::2], least[1::2], strict=True)]
+
+
+#: What full checks of a shape may cost, as a part of their speed on ordinary records; and all others.
+_FULL_WANTED = {"headers": 1 / 1.3, "gaps": 1 / 1.5}
+_WANTED = 1 / 3
+
+
+def shapes(megabytes, only):
+    """What each shape costs beside the ordinary one, in CPU time, the least of the rounds."""
     print("| shape | quick beside the bare loop | wanted | full, ns a record | beside ordinary records | wanted |")
     print("|---|---|---|---|---|---|")
     with tempfile.TemporaryDirectory() as name:
-        root = pathlib.Path(name)
-        paths = {shape: generated(root / shape, shape, megabytes << 20) for shape in SHAPES if shape != "metadata"}
-        ordinary = paths["values100"]
-        records = {shape: sum(part.records for part in verify(path).partitions) for shape, path in paths.items()}
-        for shape, path in paths.items():
-            found = slices(next(where for where in (root / shape).iterdir() if where.is_dir()))
-            quick, full = [], []
-            for _ in range(ROUNDS):
-                quick.append(used(lambda: bare(found)) / used(lambda: verify(path, quick=True)))  # noqa: B023 - called at once
-                mine = used(lambda: verify(path)) / records[shape]  # noqa: B023
-                full.append((used(lambda: verify(ordinary)) / records["values100"] / mine, mine))
-            beside, each = sorted(full)[len(full) // 2]
-            print(
-                f"| {shape} | {statistics.median(quick):.2f} | 0.3 | {each * 1e9:.0f} | {beside:.2f} | 0.33 |",
-                flush=True,
-            )
+        ordinary = Sizes(pathlib.Path(name), "values100", megabytes << 20)
+        for shape in only or SHAPES:
+            if shape == "metadata":
+                continue
+            mine = Sizes(pathlib.Path(name, "shape"), shape, megabytes << 20)
+            rounds = [(ordinary.costs(), mine.costs()) for _ in range(ROUNDS)]
+            beside = ordinary.each(row for row, _ in rounds)[2]
+            loop, quick, full = mine.each(row for _, row in rounds)
+            wanted = _FULL_WANTED.get(shape, _WANTED)
+            print(f"| {shape} | {loop / quick:.2f} | 0.3 | {full * 1e9:.0f} | {beside / full:.2f} | {wanted:.2f} |", flush=True)
+            shutil.rmtree(pathlib.Path(name, "shape"))
 
 
-def with_numpy(megabytes):
+def with_numpy(megabytes, only):
     """What full checks cost with numpy beside without, in CPU time."""
     import kafkalog.core.lanes  # noqa: F401 - not measured here: LANES_PAY_FROM is about that
     from kafkalog.verify import engine
@@ -205,6 +233,8 @@ def with_numpy(megabytes):
     ordinary = None
     with tempfile.TemporaryDirectory() as name:
         for shape, wanted in _WITH_NUMPY.items():
+            if only and shape not in only:
+                continue
             path = generated(pathlib.Path(name, shape), shape, megabytes << 20)
             report = run(path, lanes=True)
             assert report.to_jsonl() == run(path, lanes=False).to_jsonl(), f"{shape}: the reports differ"
@@ -261,14 +291,23 @@ def used(call):
 
 
 def main():
-    if sys.argv[1:2] == ["--shapes"]:
-        shapes(int(sys.argv[2]) if len(sys.argv) > 2 else 64)
-        return
-    if sys.argv[1:2] == ["--numpy"]:
-        with_numpy(int(sys.argv[2]) if len(sys.argv) > 2 else 64)
-        return
-    megabytes = int(sys.argv[1]) if len(sys.argv) > 1 else 256
-    size = megabytes << 20
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("mib", type=int, nargs="?", default=256, help="MiB of the segments")
+    parser.add_argument("gib", type=int, nargs="?", help="GiB of a directory whose time and memory are held against a tenth")
+    parser.add_argument("--shapes", type=int, nargs="?", const=64, metavar="MIB", help="every shape beside the ordinary one")
+    parser.add_argument("--numpy", type=int, nargs="?", const=64, metavar="MIB", help="with numpy beside without")
+    parser.add_argument("--only", nargs="+", default=(), choices=SHAPES, metavar="SHAPE", help="these shapes")
+    given = parser.parse_args()
+    if given.shapes:
+        shapes(given.shapes, given.only)
+    elif given.numpy:
+        with_numpy(given.numpy, given.only)
+    else:
+        beside_others(given.mib << 20, given.gib)
+
+
+def beside_others(size, gigabytes):
+    """What checks cost beside bare checksums and aiokafka, and what two workers do."""
     with tempfile.TemporaryDirectory() as name:
         root = pathlib.Path(name)
         plain, idempotent, single, eight = (root / f"{kind}-0" for kind in ("plain", "idempotent", "single", "eight"))
@@ -294,8 +333,8 @@ def main():
         )
         ratio("full, two workers / one, eight segments", lambda: verify(eight, jobs=2), lambda: verify(eight), 1.8)
         print(f"peak memory of a process of its own: {peak(eight)[1]:.0f} MiB (goal 80)")
-        if len(sys.argv) > 2:
-            linear(root, int(sys.argv[2]) << 30)
+        if gigabytes:
+            linear(root, gigabytes << 30)
 
 
 def peak(folder, *, quick=False):
