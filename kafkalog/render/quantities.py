@@ -91,18 +91,16 @@ def utc(milliseconds: int) -> str | None:
 
 def when(milliseconds: int) -> str:
     """A time in UTC as people write it, to the second: `2023-11-14 22:13:20`; the number where no calendar reaches."""
-    day, second = divmod(milliseconds // 1000, 86400)
-    date = _date(day)
-    if date is None or milliseconds == -1:
-        return str(milliseconds)
-    return f"{date} {second // 3600:02}:{second // 60 % 60:02}:{second % 60:02}"
+    minute, second = divmod(milliseconds // 1000, 60)
+    text = _minute(minute)
+    return str(milliseconds) if text is None or milliseconds == -1 else f"{text}:{second:02}"
 
 
-@lru_cache(maxsize=1024)
-def _date(day: int) -> str | None:
-    """A day since 1970, as a date; None where no calendar reaches."""
-    text = utc(day * 86_400_000)
-    return text[:10] if text is not None and "T" in text else None
+@lru_cache(maxsize=4096)
+def _minute(number: int) -> str | None:
+    """A minute since 1970, to the minute; None where no calendar reaches."""
+    text = utc(number * 60_000)
+    return text[:16].replace("T", " ") if text is not None and "T" in text else None
 
 
 def moment(milliseconds: int) -> str | None:

@@ -16,7 +16,7 @@ from kafkalog.files.log_dir import LogDir
 from kafkalog.files.mounted import is_directory
 from kafkalog.files.paths import real_path
 from kafkalog.replay.group_state import CommittedOffset
-from kafkalog.replay.kept_commits import group_of, place_of, read_commit
+from kafkalog.replay.kept_commits import place_of, read_commit
 from kafkalog.replay.logs import Note
 from kafkalog.replay.metadata import read_metadata
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from kafkalog.replay.group_state import Group
     from kafkalog.replay.image import Image, PartitionState, Topic
-    from kafkalog.replay.kept_commits import Commits, Place
+    from kafkalog.replay.kept_commits import Commits, Expiry, Place
     from kafkalog.replay.logs import FoundLogs, Log
 
 __all__ = ["DEFAULT_RETENTION", "CommittedOffsets", "Places"]
@@ -35,19 +35,24 @@ __all__ = ["DEFAULT_RETENTION", "CommittedOffsets", "Places"]
 DEFAULT_RETENTION = 7 * 24 * 60 * 60 * 1000
 
 
-def expiry(commit: CommittedOffset, group: Group) -> int | None:
-    """From which time on the coordinator deletes an offset, milliseconds; None as long as the group has members.
+def expiry_of(group: Group) -> Expiry:
+    """From which time on the coordinator deletes an offset of a group, milliseconds; None as long as it has members.
 
     Source: GroupMetadata.removeExpiredOffsets, 3.9.1; ClassicGroup.offsetExpirationCondition, 4.1.1. There an offset of a
     topic that no member subscribes to any more expires, too: not shown here.
     """
-    if group.members:
-        return None
-    if commit.expire_timestamp != -1:
-        return commit.expire_timestamp
+    has_members = bool(group.members)
     # A classic group is kept from when its last member left it, whatever has no protocol from its last commit.
-    left = group.kind == "classic" and group.protocol_type and group.state_timestamp != -1
-    return (group.state_timestamp if left else commit.commit_timestamp) + DEFAULT_RETENTION
+    left = group.state_timestamp if group.kind == "classic" and group.protocol_type else -1
+
+    def expiry(committed: int, stored: int) -> int | None:
+        if has_members:
+            return None
+        if stored != -1:
+            return stored
+        return (committed if left == -1 else left) + DEFAULT_RETENTION
+
+    return expiry
 
 
 class CommittedOffsets(Sequence[CommittedOffset]):
@@ -55,14 +60,14 @@ class CommittedOffsets(Sequence[CommittedOffset]):
 
     Args:
         commits: What is committed.
+        keys: The keys of it, by group.
         groups: The groups that have committed it.
         places: What it points to.
     """
 
-    def __init__(self, commits: Commits, groups: Mapping[str, Group], places: Places) -> None:
-        keys: dict[str, list[bytes | Place]] = {}
-        for key in commits:
-            keys.setdefault(group_of(key), []).append(key)
+    def __init__(
+        self, commits: Commits, keys: dict[str, list[bytes | Place]], groups: Mapping[str, Group], places: Places
+    ) -> None:
         for of_group in keys.values():
             if len(of_group) > 1:
                 of_group.sort(key=place_of)
@@ -73,9 +78,12 @@ class CommittedOffsets(Sequence[CommittedOffset]):
 
     def of(self, group: str) -> Iterator[CommittedOffset]:
         """Those of one group."""
-        for key in self._keys.get(group, ()):
-            commit = read_commit(key, self._commits[key])
-            yield self._places.of(commit, expiry(commit, self._groups[group]))
+        keys = self._keys.get(group)
+        if keys is None:
+            return
+        expiry, commits, placed = expiry_of(self._groups[group]), self._commits, self._places.of
+        for key in keys:
+            yield placed(read_commit(key, commits[key], expiry))
 
     def count_of(self, group: str) -> int:
         """How many one group has."""
@@ -158,12 +166,12 @@ class Places:
         """Whether anything is known of any of them."""
         return bool(self._logs) or self._image is not None
 
-    def of(self, commit: CommittedOffset, expires_at: int | None = None) -> CommittedOffset:
-        """The commit with all that is known of the place it points to, and when it expires."""
+    def of(self, commit: CommittedOffset) -> CommittedOffset:
+        """The commit with all that is known of the place it points to."""
         if not self.are_known:
-            return commit if expires_at is None else commit._replace(expires_at=expires_at)
+            return commit
         start, end = self.bounds(commit.topic, commit.partition)
-        placed = commit._replace(log_start_offset=start, log_end_offset=end, expires_at=expires_at)
+        placed = commit._replace(log_start_offset=start, log_end_offset=end)
         problem = self._topic_problem(placed) if end is None or commit.topic_id is not None else None
         is_certain = placed.problem is not None and self._is_certain(placed)
         return placed._replace(topic_problem=problem, is_certain=is_certain) if problem is not None or is_certain else placed

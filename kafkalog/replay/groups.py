@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import Counter
-from itertools import chain
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from kafkalog.core.filename import METADATA_TOPICS
@@ -22,6 +21,7 @@ if TYPE_CHECKING:
     import uuid
 
     from kafkalog.replay.coordinator_loads import Load
+    from kafkalog.replay.kept_commits import Place
     from kafkalog.replay.logs import Paths
 
 __all__ = ["CommittedOffset", "Group", "Groups", "Member", "ShareOffset", "read_groups"]
@@ -86,8 +86,16 @@ def read_groups(paths: Paths, until: Until = END) -> Groups:
     shared = sorted(replay.share_offsets.values(), key=_place)
     pending = [(number, read_commit(*kept)) for number, commits in sorted(replay.pending.items()) for kept in commits.items()]
     wanted = {(item.topic, item.partition) for item in shared if item.topic is not None}
-    for name, topic, partition in chain(map(place_of, replay.offsets), (commit[:3] for _, commit in pending)):
+    keys: dict[str, list[bytes | Place]] = {}
+    for key in replay.offsets:
+        name, topic, partition = place_of(key)
         wanted.add((topic, partition))
+        if name in keys:
+            keys[name].append(key)
+        else:
+            keys[name] = [key]
+    wanted.update((commit.topic, commit.partition) for _, commit in pending)
+    for name in (*keys, *(commit.group for _, commit in pending)):
         if name not in replay.groups:
             replay.groups[name] = Group(name)
     places = Places(logs, wanted, problems)
@@ -97,7 +105,7 @@ def read_groups(paths: Paths, until: Until = END) -> Groups:
     groups = dict(sorted(replay.groups.items()))
     return Groups(
         groups=groups,
-        offsets=CommittedOffsets(replay.offsets, groups, places),
+        offsets=CommittedOffsets(replay.offsets, keys, groups, places),
         pending=[(number, places.of(commit)) for number, commit in pending],
         share_offsets=[item._replace(log_end_offset=places.bounds(item.topic, item.partition)[1]) for item in shared],
         notes=replay.notes,

@@ -5,21 +5,21 @@ They are kept by place: by the key of a regular record about it, which takes the
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import cache
 from typing import TYPE_CHECKING
 
 from kafkalog.core.messages.group import GROUP_RECORDS
-from kafkalog.core.messages.offset_keys import OFFSET_COMMIT, group_of_key, offset_key
-from kafkalog.core.messages.records import key_reader, value_reader
+from kafkalog.core.messages.offset_keys import OFFSET_COMMIT, group_of_key, offset_key, place_of_key
+from kafkalog.core.messages.records import value_reader
 from kafkalog.replay.group_state import CommittedOffset
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from kafkalog.core.messages.reader import Message
 
 __all__ = [
     "Commits",
+    "Expiry",
     "KeptCommit",
     "Place",
     "commit_of",
@@ -36,8 +36,8 @@ Place = tuple[str, str, int]
 KeptCommit = tuple[bytes, str, int] | CommittedOffset
 #: By the key of a regular record about the place; by the place itself where it has no such key.
 Commits = dict[bytes | Place, KeptCommit]
-
-_read_key = key_reader(GROUP_RECORDS, OFFSET_COMMIT)
+#: From the time of a commit and the time of expiry stored with it, -1 none, to the time when it expires.
+Expiry = Callable[[int, int], int | None]
 
 
 def key_of(place: Place) -> bytes | Place:
@@ -52,10 +52,7 @@ def group_of(key: bytes | Place) -> str:
 
 def place_of(key: bytes | Place) -> Place:
     """The place of a key."""
-    if isinstance(key, tuple):
-        return key
-    fields, _ = _read_key(key, 2)
-    return fields["group"], fields["topic"], fields["partition"]
+    return key if isinstance(key, tuple) else place_of_key(key)
 
 
 def record_offset_of(commit: KeptCommit) -> int:
@@ -63,13 +60,14 @@ def record_offset_of(commit: KeptCommit) -> int:
     return commit.record_offset if isinstance(commit, CommittedOffset) else commit[2]
 
 
-def read_commit(key: bytes | Place, commit: KeptCommit) -> CommittedOffset:
-    """What a commit says."""
+def read_commit(key: bytes | Place, commit: KeptCommit, expiry: Expiry | None = None) -> CommittedOffset:
+    """What a commit says, and when it expires; None: that is not asked."""
     if isinstance(commit, CommittedOffset):
-        return commit
+        times = commit.commit_timestamp, commit.expire_timestamp
+        return commit if expiry is None else commit._replace(expires_at=expiry(*times))
     value, path, record_offset = commit
     message, _ = _reader_of(value[:2])(value, 2)
-    return commit_of(place_of(key), message, path, record_offset)
+    return commit_of(place_of(key), message, path, record_offset, expiry)
 
 
 @cache
@@ -77,17 +75,19 @@ def _reader_of(version: bytes) -> Callable[[bytes, int], tuple[Message, int]]:
     return value_reader(GROUP_RECORDS, OFFSET_COMMIT, int.from_bytes(version, "big"))
 
 
-def commit_of(place: Place, value: Message, path: str, record_offset: int) -> CommittedOffset:
+def commit_of(place: Place, value: Message, path: str, record_offset: int, expiry: Expiry | None = None) -> CommittedOffset:
     """A commit out of the fields of its record's value."""
-    topic_id = value.get("topicId")
+    get = value.get
+    topic_id, committed, expires = get("topicId"), value["commitTimestamp"], get("expireTimestamp", -1)
     return CommittedOffset(
         *place,
         value["offset"],
-        value.get("leaderEpoch", -1),
+        get("leaderEpoch", -1),
         value["metadata"],
-        value["commitTimestamp"],
-        value.get("expireTimestamp", -1),
+        committed,
+        expires,
         topic_id if topic_id is not None and topic_id.int else None,
         path,
         record_offset,
+        expires_at=None if expiry is None else expiry(committed, expires),
     )
