@@ -359,7 +359,7 @@ class _Run:
             if job.only is not None:
                 report = self._narrow(report, facts, job.only)
             scanned_logs = sound_parts_of(facts.scans, report.findings, self.events_left) if job.only is None else {}
-            self.events_left -= sum(len(log.events) for log in scanned_logs.values())
+            self.events_left -= sum(log.events_held for log in scanned_logs.values())
             self.done.append(
                 Verified(
                     listed=facts.directory.listed if job.log_dir is None else job.listed(),
