@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 __all__ = [
     "EPOCH",
     "LAST",
+    "LAST_CODEC",
     "LAST_POSITION",
     "MAX_SEQUENCE",
     "NEXT_SEQUENCE",
@@ -39,7 +40,8 @@ __all__ = [
 ]
 
 MAX_SEQUENCE = 0x7FFFFFFF
-_LAST_CODEC = 4
+#: The largest attributes of a batch of which nothing is told but its codec.
+LAST_CODEC = 4
 #: The record of a marker of version 0, key and value, with an epoch that is not negative.
 _MARKER = re.compile(rb"\x20\0\0\0\x08\0\0\0(?P<type>[\0\1])\x0c\0\0(?P<epoch>[\0-\x7f]...)\0", re.DOTALL)
 _COMMIT = bytes([COMMIT])
@@ -61,6 +63,9 @@ _BASE, _LENGTH, _ATTRIBUTES, _DELTA, _BASE_TIMESTAMP, _MAX_TIMESTAMP, _PRODUCER,
         "records_count",
     ),
 )
+
+
+RunFields: TypeAlias = tuple[int, int, int, Head, int, Head, int, int, int, int, int]
 
 
 class ProducerRun(NamedTuple):
@@ -169,7 +174,25 @@ class LoneRuns(NamedTuple):
     difference when these are taken in.
     """
 
-    runs: dict[int, ProducerRun]
+    #: As plain tuples, of the fields of a `ProducerRun`.
+    fields: dict[int, RunFields]
+
+    def run_of(self, producer_id: int) -> ProducerRun:
+        """The run of one of them."""
+        return ProducerRun._make(self.fields[producer_id])
+
+    def begun_late(self) -> list[int]:
+        """Those whose run does not begin with the first number of a sequence."""
+        return [producer_id for producer_id, run in self.fields.items() if run[3][_SEQUENCE] > 0]
+
+    def first_offsets(self) -> dict[int, int]:
+        """The base offset of the first batch of each."""
+        return {producer_id: run[3][_BASE] for producer_id, run in self.fields.items()}
+
+    def places(self) -> tuple[int, int]:
+        """Where the first batch of all is, and where the last batch of one is, in bytes."""
+        runs = self.fields.values()
+        return min(map(itemgetter(_POSITION), runs)), max(map(itemgetter(LAST_POSITION), runs))
 
 
 Event = ProducerRun | LoneRuns | TransactionEnd | Cut
@@ -254,10 +277,12 @@ class EventRecorder:
     def __init__(self, cuts: tuple[int, ...] = (), *, folds: bool = False) -> None:
         #: The runs that may get more batches, by producer id.
         self.runs: dict[int, OpenRun] = {}
+        #: The transactions that may be continued, by producer id.
+        self.committed: dict[int, _Committed] = {}
         self._stops: list[tuple[_Section, Cut]] = []
         self._notes: list[tuple[int, _Note]] = []  # of what is over since the last stop, each with its position in the file
         self._folds = folds
-        self._committed: dict[int, _Committed] = {}  # by producer id
+        self._has_transactions = False
         self._before_marker: list[OpenRun] = []  # begun since the last marker of any producer
         self._last_abort = -1  # its position
         self._cuts = deque(cuts)
@@ -274,7 +299,7 @@ class EventRecorder:
         A batch without a producer is fine too.
         """
         base, _, _, _, _, attributes, delta, _, _, producer_id, epoch, sequence, _ = head
-        if attributes & ~TRANSACTIONAL > _LAST_CODEC:
+        if attributes & ~TRANSACTIONAL > LAST_CODEC:
             return False
         if producer_id == -1:
             if attributes & TRANSACTIONAL or sequence > 0:
@@ -296,7 +321,7 @@ class EventRecorder:
         base, length, _, _, _, _, _, _, timestamp, producer_id, epoch, sequence, _ = head
         if sequence != -1 or base >= self.cut:
             return False
-        committed = self._committed.get(producer_id)
+        committed = self.committed.get(producer_id)
         if committed is not None and committed.record == record and self._folds_into(committed):
             run = committed.next
             if run is not None and run[EPOCH] == epoch:
@@ -310,8 +335,8 @@ class EventRecorder:
         coordinator_epoch = int.from_bytes(found["epoch"], "big")
         is_commit, size = found["type"] == _COMMIT, LOG_OVERHEAD + length
         self.end(TransactionEnd(producer_id, epoch, is_commit, coordinator_epoch, base, timestamp, position, size))
-        if producer_id in self._committed:
-            self._committed[producer_id].record = bytes(record)
+        if producer_id in self.committed:
+            self.committed[producer_id].record = bytes(record)
         return True
 
     def zero(self, position: int, base: int, last: int) -> None:
@@ -334,7 +359,7 @@ class EventRecorder:
         if delta < 0 or following > MAX_SEQUENCE:
             last = increment_sequence(sequence, max(0, delta))
             following = 0 if last == MAX_SEQUENCE else last + 1
-        ordinary = attributes if attributes & ~TRANSACTIONAL <= _LAST_CODEC else -1
+        ordinary = attributes if attributes & ~TRANSACTIONAL <= LAST_CODEC else -1
         base, length, leader, magic, crc, _, _, *times, producer_id, epoch, _, count = header
         first, last = times
         head = base, length, leader, magic, crc, attributes, delta, first, last, producer_id, epoch, sequence, count
@@ -365,15 +390,16 @@ class EventRecorder:
         begun = [following, epoch, ordinary, head, position, head, position, count, self.last_hole, -1, -1]
         self.runs[producer_id] = begun
         if transactional:
+            self._has_transactions = True
             self._before_marker.append(begun)
-        committed = self._committed.get(producer_id)
+        committed = self.committed.get(producer_id)
         if committed is None:
             return
         before = committed.run
         if run is None and transactional and before[NEXT_SEQUENCE] == sequence >= 0 and before[EPOCH] == epoch:
             committed.next = begun
         else:
-            self._notes += self._committed.pop(producer_id).notes()
+            self._notes += self.committed.pop(producer_id).notes()
 
     def hole(self, offset: int) -> None:
         """Offsets are missing before `offset`."""
@@ -383,7 +409,7 @@ class EventRecorder:
         """Add a transaction marker."""
         self._tell_marker(end.timestamp)
         run = self.runs.pop(end.producer_id, None)
-        committed = self._committed.get(end.producer_id)
+        committed = self.committed.get(end.producer_id)
         is_whole = bool(
             self._folds
             and end.committed
@@ -399,9 +425,9 @@ class EventRecorder:
             if run is not None and continues and self._folds_into(committed):
                 committed.fold(run, end.offset, end.timestamp, end.position)
                 return
-            self._notes += self._committed.pop(end.producer_id).notes()
+            self._notes += self.committed.pop(end.producer_id).notes()
         if run is not None and is_whole:
-            self._committed[end.producer_id] = _Committed(run, end, takes_more=continues)
+            self.committed[end.producer_id] = _Committed(run, end, takes_more=continues)
             return
         if run is not None:
             self._notes.append((run[_POSITION], run))
@@ -428,18 +454,18 @@ class EventRecorder:
         self._stops.append((self._since(), cut))
         self.runs.clear()
         self._notes.clear()
-        self._committed.clear()
+        self.committed.clear()
 
     def _since(self) -> _Section:
         """What was noted since the last stop."""
-        notes, lone = self._notes.copy(), {}
-        for committed in self._committed.values():
+        notes = self._notes.copy()
+        for committed in self.committed.values():
             notes += committed.notes()
-        for producer_id, run in self.runs.items():
-            if run[_FIRST][_ATTRIBUTES] & TRANSACTIONAL:
-                notes.append((run[_POSITION], run))
-            else:
-                lone[producer_id] = run
+        lone = self.runs.copy()
+        if self._has_transactions:
+            for producer_id, run in self.runs.items():
+                if run[_FIRST][_ATTRIBUTES] & TRANSACTIONAL:
+                    notes.append((lone.pop(producer_id)[_POSITION], run))
         notes.sort(key=itemgetter(0))
         return [note for _, note in notes], lone
 
@@ -467,4 +493,4 @@ def _events_of(section: _Section) -> Iterator[Event]:
     for note in notes:
         yield _closed(note) if isinstance(note, list) else note
     if lone:
-        yield LoneRuns(dict(zip(lone, map(_closed, lone.values()), strict=True)))
+        yield LoneRuns(dict(zip(lone, map(tuple, lone.values()), strict=True)))

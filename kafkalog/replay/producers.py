@@ -237,7 +237,7 @@ class ProducerReplay:
         self._states: dict[int, ProducerState] = {}
         #: Those that only wrote outside of transactions, and of which nothing is odd: the file and the runs among which their
         #: last one is. Their states are made when they are asked for.
-        self._lone: dict[int, tuple[str, dict[int, ProducerRun]]] = {}
+        self._lone: dict[int, tuple[str, LoneRuns]] = {}
         #: Ids of those that wrote since the last snapshot, or at its offset or above.
         self.heard_of: set[int] = set()
         self._begun: dict[int, _Begun] = {}  # by producer id, in log order
@@ -309,7 +309,7 @@ class ProducerReplay:
                     waiting.setdefault(aborted.producer_id, []).append(len(found))
                     found.append(aborted)
             elif isinstance(event, LoneRuns):
-                self._take_lone(event.runs, segment.path)
+                self._take_lone(event, segment.path)
             elif self._run(event, segment.path) and waiting:
                 own = waiting.pop(event.producer_id, None)
                 for at in chain.from_iterable(waiting.values()):
@@ -378,22 +378,22 @@ class ProducerReplay:
         """The state of a producer; None when it is not known."""
         held = self._lone.pop(producer_id, None)
         if held is not None:
-            path, runs = held
-            self._states[producer_id] = _after(runs[producer_id], None, path, -1)
+            path, event = held
+            self._states[producer_id] = _after(event.run_of(producer_id), None, path, -1)
         return self._states.get(producer_id)
 
-    def _take_lone(self, runs: dict[int, ProducerRun], path: str) -> None:
+    def _take_lone(self, event: LoneRuns, path: str) -> None:
         """Take in the runs of producers that wrote outside of transactions."""
-        lone = self._lone
-        odd = self._states.keys() & runs.keys()
-        again = lone.keys() & runs.keys()
-        odd.update(one for one in again if not _goes_on(runs[one], lone[one][1][one]))
+        lone, ids = self._lone, event.fields.keys()
+        odd = self._states.keys() & ids
+        again = lone.keys() & ids
+        odd.update(one for one in again if not _goes_on(event.run_of(one), lone[one][1].run_of(one)))
         if self.complete and self._emit is not None:
-            odd.update(one for one, run in runs.items() if not self._may_begin(run) and one not in again)
-        for producer_id in filter(odd.__contains__, runs):
-            self._run(runs[producer_id], path)
-        self.heard_of.update(runs)
-        lone |= dict.fromkeys(filterfalse(odd.__contains__, runs) if odd else runs, (path, runs))
+            odd.update(one for one in event.begun_late() if one not in again and not self._may_begin(event.run_of(one)))
+        for producer_id in filter(odd.__contains__, ids):
+            self._run(event.run_of(producer_id), path)
+        self.heard_of.update(ids)
+        lone |= dict.fromkeys(filterfalse(odd.__contains__, ids) if odd else ids, (path, event))
 
     def _is_whole_before(self, run: ProducerRun) -> bool:
         """Whether every offset from 0 up to a run holds a record that has been read."""

@@ -67,12 +67,7 @@ def _sound_part(scan: SegmentScan) -> ScannedLog | None:
 def _events(scan: SegmentScan) -> Iterator[ScannedEvent | ScannedProducers]:
     for event in scan.events:
         if isinstance(event, LoneRuns):
-            runs = event.runs.values()
-            yield ScannedProducers(
-                {producer_id: run.first_offset for producer_id, run in event.runs.items()},
-                min(run.position for run in runs),
-                max(run.last_position for run in runs),
-            )
+            yield ScannedProducers(event.first_offsets(), *event.places())
         elif isinstance(event, ProducerRun):
             yield ScannedEvent(
                 event.producer_id,

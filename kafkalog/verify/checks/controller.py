@@ -92,7 +92,7 @@ def _data_of(events: Iterable[Event]) -> Iterator[int]:
         if isinstance(event, ProducerRun):
             yield event.producer_id
         elif isinstance(event, LoneRuns):
-            yield max(event.runs)
+            yield max(event.fields)
 
 
 def _markers_of(events: Iterable[Event]) -> Iterator[int]:

@@ -17,6 +17,7 @@ from kafkalog.core.log import NEVER
 from kafkalog.replay.producer_events import (
     EPOCH,
     LAST,
+    LAST_CODEC,
     LAST_POSITION,
     MAX_SEQUENCE,
     NEXT_SEQUENCE,
@@ -100,6 +101,7 @@ def _walk(loop: FastLoop, buffer: Buffer, position: int) -> tuple[int, bool]:  #
     state, checksum, unpack, unpack_next, producers = loop.state, loop.checksum, _UNPACK, _UNPACK_NEXT, loop.producers
     runs, most_sequence, takes, takes_marker = producers.runs, MAX_SEQUENCE, producers.takes, producers.takes_marker
     most_base, marker, header_size = loop.base_offset + _MOST_RELATIVE, _MARKER, BATCH_HEADER.size
+    committed, last_codec = producers.committed, LAST_CODEC
     look, index, times = loop.look, loop.indexes.offsets, loop.indexes.times
     wait = None if look is None else look.waiting.append
     low, high, most, next_base = ANCIENT_MS, loop.latest, loop.largest, loop.base_offset + 1
@@ -172,6 +174,20 @@ def _walk(loop: FastLoop, buffer: Buffer, position: int) -> tuple[int, bool]:  #
                 run[LAST] = head
                 run[LAST_POSITION] = begin + at
                 run[RECORDS] += count
+            elif (
+                run is None
+                and attributes <= last_codec
+                and producer >= 0 <= producer_epoch
+                and sequence >= 0
+                and not committed
+                and base < cut
+                and sequence + delta < most_sequence
+            ):
+                # The fields of a `ProducerRun`: there may be as many as batches.
+                runs[producer] = [
+                    sequence + delta + 1, producer_epoch, attributes, head, begin + at, head, begin + at, count,
+                    producers.last_hole, -1, -1,
+                ]  # fmt: skip
             elif attributes == marker:
                 if delta != 0 or base_time != time or not takes_marker(data[at + header_size : end], head, begin + at):
                     odd = True
