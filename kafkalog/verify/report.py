@@ -178,9 +178,8 @@ class Report:
 
         What runs over parts of one log dir both say of the log dir itself is in it once.
         """
-        from kafkalog.verify.merging import merged
-
-        return merged((self, *others))
+        merged: Report = service("merged")((self, *others))
+        return merged
 
     def under(self, policy: Policy) -> Report:
         """The report as a policy grades it: severities changed, findings left out."""
