@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import Enum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from kafkalog.core.command_line import command_on, quoted
 from kafkalog.core.spoken import offsets_spoken
@@ -27,8 +26,7 @@ class Divergence(Enum):
     BYTES = "same leader epoch, different bytes"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ReplicaPair:
+class ReplicaPair(NamedTuple):
     """Two replicas of a partition, and the first batch in which they differ below the end of the shorter one.
 
     `ends`: for each leader epoch, ascending, the offset after its last batch here and there, None where it has none.
@@ -47,8 +45,7 @@ class ReplicaPair:
     other_log_end: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DigestPair:
+class DigestPair(NamedTuple):
     """Two replicas on hosts that do not see each other, and the first range of offsets of which they have other digests.
 
     `log_end` and `other_log_end`: the offset after the last one of each; None: not known.
@@ -61,8 +58,7 @@ class DigestPair:
     other_log_end: int | None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FuturePair:
+class FuturePair(NamedTuple):
     """A future directory of a partition, and the first batch in which it differs from the current one."""
 
     pair: ReplicaPair
