@@ -376,6 +376,7 @@ class _Run:
                     compacted=facts.compacted,
                     is_file=job.only is not None,
                     kinds=facts.directory.kinds,
+                    regular=facts.regular,
                 )
             )
             if job.log_dir is not None and facts.is_cleaned:
