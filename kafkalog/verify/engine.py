@@ -25,7 +25,7 @@ from kafkalog.core.release import release_text
 from kafkalog.core.suggestion import did_you_mean
 from kafkalog.errors import UnreadableFile
 from kafkalog.files.arguments import check_type, items_of, path_of
-from kafkalog.files.classify import Classified, Kind, classify
+from kafkalog.files.classify import Classified, Kind, NothingOfKafka, classify
 from kafkalog.files.cores import cores, may_fork
 from kafkalog.files.directory import Directory
 from kafkalog.files.log_dir import LogDir, PartitionContext
@@ -261,7 +261,7 @@ class _Run:
                 self._add_file(found.path)
         except UnreadableFile as error:
             missed = NotChecked(error.path, error.reason, failed=True)
-            if not error.is_missing and is_emptied(error.path):
+            if isinstance(error, NothingOfKafka) and is_emptied(error.path):
                 self.tiers.add_empty(missed)
             else:
                 self.not_checked.append(missed)
