@@ -26,7 +26,7 @@ from kafkalog.core.release import release_text
 from kafkalog.core.suggestion import did_you_mean
 from kafkalog.errors import UnreadableFile
 from kafkalog.files.arguments import check_type, items_of, path_of
-from kafkalog.files.classify import Classified, Kind, classify
+from kafkalog.files.classify import Classified, Kind, NothingOfKafka, classify
 from kafkalog.files.cores import cores, may_fork
 from kafkalog.files.directory import Directory
 from kafkalog.files.log_dir import LogDir, PartitionContext
@@ -34,7 +34,7 @@ from kafkalog.files.mistakes import check_file_name
 from kafkalog.files.mounted import problems_since
 from kafkalog.files.paths import join
 from kafkalog.files.restraint import is_limited, sparing_cache
-from kafkalog.files.tier import is_remote
+from kafkalog.files.tier import is_emptied, is_remote
 from kafkalog.files.workers import workers_or
 from kafkalog.next_start.options import options_of
 from kafkalog.verify.causes import name_causes
@@ -259,7 +259,11 @@ class _Run:
             else:
                 self._add_file(found.path)
         except UnreadableFile as error:
-            self.not_checked.append(NotChecked(error.path, error.reason, failed=True))
+            missed = NotChecked(error.path, error.reason, failed=True)
+            if isinstance(error, NothingOfKafka) and is_emptied(error.path):
+                self.tiers.add_empty(missed)
+            else:
+                self.not_checked.append(missed)
 
     def miss(self) -> None:
         """All arguments are in: note the patterns that chose nothing."""
@@ -358,7 +362,7 @@ class _Run:
             if job.only is not None:
                 report = self._narrow(report, facts, job.only)
             scanned_logs = sound_parts_of(facts.scans, report.findings, self.events_left) if job.only is None else {}
-            self.events_left -= sum(len(log.events) for log in scanned_logs.values())
+            self.events_left -= sum(log.events_held for log in scanned_logs.values())
             self.done.append(
                 Verified(
                     listed=facts.directory.listed if job.log_dir is None else job.listed(),
@@ -371,6 +375,7 @@ class _Run:
                     compacted=facts.compacted,
                     is_file=job.only is not None,
                     kinds=facts.directory.kinds,
+                    regular=facts.regular,
                 )
             )
             if job.log_dir is not None and facts.is_cleaned:
