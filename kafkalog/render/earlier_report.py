@@ -128,7 +128,7 @@ _TEXTS = {
     "finding": ("id", "path", "message", "consequence", "remedy"),
     "log_dir": ("path",),
     "metadata_log": ("path",),
-    "next_start": ("path", "broker", "log_dir", "partition", "reason"),
+    "next_start": ("path", "reason"),
     "partition": ("path",),
 }
 _NUMBERS = {
@@ -143,6 +143,7 @@ _TEXTS_OR_NULL = {
     "claim": ("within",),
     "log_dir": ("cluster_id", "node_id", "directory_id", "written"),
     "metadata_log": ("within",),
+    "next_start": ("broker", "log_dir", "partition"),
     "partition": ("topic", "topic_id"),
     "summary": ("version",),
 }

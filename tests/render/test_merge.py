@@ -80,6 +80,15 @@ def test_lines_come_back_as_they_were(hosts):
     assert merged_report([Run("one", text)]).to_jsonl() == text
 
 
+def test_lines_of_a_log_dir_that_does_not_say_whose_it_is_come_back_too(tmp_path):
+    """Whether its broker starts is not known, so that some of their fields are null."""
+    shutil.copytree(FIXTURES / "broker/2.1.1/plain/odd-times-0", tmp_path / "odd-times-0")
+    (tmp_path / "-0").mkdir()
+    text = verify(str(tmp_path), now=NOW).to_jsonl()
+    assert '"broker": null' in text
+    assert merged_report([Run("one", text)]).to_jsonl() == text
+
+
 def test_paths_that_two_hosts_share_get_the_name_of_their_host(files):
     done = merge("--format", "jsonl", *files)
     rows = [json.loads(line) for line in done.output.splitlines()]
