@@ -75,7 +75,7 @@ def _walk(*, any_below: bool = True) -> Callable[..., tuple[int, ...] | None]:
 
 #: The loop over many batches; `top` begins at -1, so that timestamps that are all below the base timestamp are not plain.
 _BATCHES = f"""
-def walk(data, begin, batches, least_time, keyless, odd, emit{{extra}}, one=one, two=two,
+def walk(data, begin, batches, least_time, keyless, odd, emit{{extra}}, signed=signed, raws=raws,
          after_key=after_key, after_value=after_value, seen=seen):
     {{setup}}
     for batch in batches:
