@@ -301,7 +301,7 @@ class JsonDump:
 
     def _records(self, batch: Batch, decoder: Decoder | None) -> None:
         """Print the wanted records of a batch, after its own line; of a batch without any, nothing when there are filters."""
-        items: Iterator[Record | LegacyRecord | Damage] = batch.walk_records()
+        done = 0
         is_shown = not self._filtering
         if is_shown:
             self._batch_line(batch)
@@ -322,7 +322,8 @@ class JsonDump:
                 if not is_shown:
                     self._output.flush()  # what was wanted, before more of it is looked for
                 return
-            items = islice(items, passed.records, None)
+            done = passed.records
+        items: Iterator[Record | LegacyRecord | Damage] = islice(batch.walk_records(), done, None)
         for item in filter(self._is_wanted, items) if self._filtering else items:
             if not is_shown:
                 self._batch_line(batch)

@@ -6,6 +6,7 @@ Record lines are made here of regular batches; everything else goes the readable
 from __future__ import annotations
 
 import json
+from binascii import hexlify
 from functools import cache, lru_cache
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -13,7 +14,7 @@ from kafkalog.core import attributes as bits
 from kafkalog.core.batch import BATCH_HEADER
 from kafkalog.core.compression import COMPRESSION_TYPES
 from kafkalog.core.properties import format_uuid
-from kafkalog.core.record_walk import MOST_HEADERS, SAFE_BASE, HeaderSink, compile_walk, runs
+from kafkalog.core.record_walk import MOST_HEADERS, NO_HEADERS, SAFE_BASE, HeaderSink, compile_walk, runs
 from kafkalog.core.source import Bytes, WindowedBytes
 from kafkalog.dump.json_forms import json_form, text_json
 from kafkalog.dump.lone_records import LoneRecords
@@ -37,15 +38,24 @@ __all__ = ["Passed", "RecordLines", "batch_line"]
 _PIECE = 512
 #: Raw lengths whose text is made once.
 _SIZES = 1 << 13
+#: Kinds of batches, and ways through each: for records with key and value and without headers, for those without a key or a
+#: value, too, and the same with headers.
+_KINDS, _WAYS = 8, 4
+#: Bytes of a record's key or value in hex, by their place in the bytes: those of the batch, which is all in hex at once.
+_HEXED = {"data[q:r]": "hexed[2 * q:2 * r]", "data[r:q]": "hexed[2 * r:2 * q]"}
 _MOST_SEQUENCE = 0x7FFFFFFF
 
 
 class Passed(NamedTuple):
-    """How far the fast way came: records whose lines are out, the offset expected next, whether that was all of the batch."""
+    """How far the fast way came: records whose lines are out, the offset expected next, whether that was all of the batch.
+
+    `at`: where in the bytes the next record begins.
+    """
 
     records: int
     expected: int
     whole: bool
+    at: int = 0
 
 
 class RecordLines:
@@ -61,34 +71,39 @@ class RecordLines:
 
     def __init__(self, schema: str, path: str, form: str | None, filters: Filters, decoder: Decoder | None) -> None:
         self._fronts = tuple(_front(schema, kind, path) for kind in ("batch", "record", "mismatch"))
-        self._shapes = tuple(
-            _Shape(
-                form=form,
-                ensure_ascii=not path.isascii(),
-                append_time=append_time,
-                sequenced=sequenced,
-                compressed=compressed,
-                gaps=not filters.active,
-                condition=condition_of(filters, append_time=append_time),
-                decoder=None if form is None else decoder,
-            )
-            for append_time in (False, True)
-            for sequenced in (False, True)
-            for compressed in (False, True)
-        )
-
+        self._form = form
+        self._ensure_ascii = not path.isascii()
+        self._filters = filters
+        self._decoder = None if form is None else decoder
+        #: The number of the way that fitted the batch before: nulls and headers will be in those that follow, too.
+        self._way = 0
         self._loops: dict[int, tuple[_Shape, int, Callable[..., Any]]] = {}
+
+    def _shape(self, number: int) -> _Shape:
+        append_time = bool(number & 4)
+        return _Shape(
+            form=self._form,
+            ensure_ascii=self._ensure_ascii,
+            append_time=append_time,
+            sequenced=bool(number & 2),
+            compressed=bool(number & 1),
+            headers=number >= 2 * _KINDS,
+            nulls=bool(number & _KINDS),
+            gaps=not self._filters.active,
+            condition=condition_of(self._filters, append_time=append_time),
+            decoder=self._decoder,
+        )
 
     def _loop(self, number: int) -> tuple[_Shape, int, Callable[..., Any]]:
         """What lines of a kind look like, how many values each has, and the loop that gives them."""
         if number not in self._loops:
-            shape = self._shapes[number]
+            shape = self._shape(number)
             self._loops[number] = shape, len(shape.values()), _walk(shape)
         return self._loops[number]
 
     def lone_lines(self, source: Source, position: int, end: int, expected: int) -> Lines:
         """The lines of the next batches of one record, and of these, all of which are wanted; `expected` as in `of`."""
-        return _lone(self._shapes[0]).lines(source, position, end, end, expected=expected, extra=self._fronts)
+        return _lone(self._shape(0)).lines(source, position, end, end, expected=expected, extra=self._fronts)
 
     def of(self, batch: RecordBatch, expected: int) -> Iterator[bytes | Passed]:
         """Pieces of text with the lines of a batch, up to the first record that is irregular; the last item is a `Passed`.
@@ -121,25 +136,16 @@ class RecordLines:
                 return
             data, at = result.data, 0
         append_time = bool(header.attributes & bits.LOG_APPEND_TIME)
-        shape, width, walk = self._loop(4 * append_time + 2 * (base_sequence >= 0) + bool(batch.compression_id))
-        show = _printer(shape.template(batch, self._fronts[1]), width, batch.position, self._fronts[2])
-        base_timestamp = header.max_timestamp if append_time else header.base_timestamp
-
-        def lines(data: bytes, at: int, end: int, number: int, begin: int) -> Iterator[bytes | Passed]:
-            """Of records that should fill a part of the batch's bytes, of which `data` begins at number `begin`."""
-            made: Iterator[bytes | Passed] = walk(
-                data, at, end, number, header.base_offset, base_timestamp,
-                batch.position + begin, base_sequence, expected, show,
-            )  # fmt: skip
-            return made
-
+        kind = 4 * append_time + 2 * (base_sequence >= 0) + bool(batch.compression_id)
         if not isinstance(data, WindowedBytes):
-            yield from lines(data, at, len(data), count, 0)
+            yield from self._lines(batch, kind, data, at, count, batch.position, expected)
             return
         done = 0
         for run in runs(data, at, count):
             passed = Passed(0, expected, whole=False)
-            for made in lines(run.data, run.start, run.end, run.records, run.begin) if run.records else ():
+            held = run.data[run.start : run.end] if run.records else b""
+            place = batch.position + run.begin + run.start
+            for made in self._lines(batch, kind, held, 0, run.records, place, expected) if run.records else ():
                 if isinstance(made, Passed):
                     passed = made
                 else:
@@ -149,6 +155,30 @@ class RecordLines:
                 break
             at = run.begin + run.end
         yield Passed(done, expected, whole=done == count and at == len(data))
+
+    def _lines(
+        self, batch: RecordBatch, kind: int, data: bytes, at: int, count: int, position: int, expected: int
+    ) -> Iterator[bytes | Passed]:
+        """As `of`, of records that should fill `data`, which stands at a position, from `at` on; each way as far as it goes."""
+        header, done = batch.header, 0
+        base_timestamp = header.max_timestamp if kind & 4 else header.base_timestamp
+        for way in range(self._way, _WAYS):
+            shape, width, walk = self._loop(way * _KINDS + kind)
+            show = _printer(shape.template(batch, self._fronts[1]), width, batch, self._fronts[2])
+            passed = Passed(0, expected, whole=False)
+            for made in walk(
+                data, at, len(data), count - done, header.base_offset, base_timestamp,
+                position, header.base_sequence, expected, show,
+            ):  # fmt: skip
+                if isinstance(made, Passed):
+                    passed = made
+                else:
+                    yield made
+            done, expected, at = done + passed.records, passed.expected, passed.at
+            if passed.whole:
+                self._way = way
+                break
+        yield Passed(done, expected, passed.whole, at)
 
 
 #: The fields of a batch's line: Kafka's names, and how each is written.
@@ -195,13 +225,19 @@ def _batch_template(schema: str, path: str) -> bytes:
 
 
 class _Shape(NamedTuple):
-    """What the lines of a batch look like. `form` None: without keys and values; `gaps`: offsets that are missing are told."""
+    """What the lines of a batch look like.
+
+    `form` None: without keys and values. `headers`, `nulls`: for records with headers, without a key or a value, too; the
+    narrower, the faster. `gaps`: offsets that are missing are told.
+    """
 
     form: str | None
     ensure_ascii: bool
     append_time: bool
     sequenced: bool
     compressed: bool
+    headers: bool
+    nulls: bool
     gaps: bool
     condition: Condition
     decoder: Decoder | None
@@ -218,26 +254,32 @@ class _Shape(NamedTuple):
         both = {"key": "key", "value": "val"}
         if not self.needs_bytes:
             return both
-        return {name: f"b'null' if {data} is None else {self.made(data)}" for name, data in both.items()}
+        if not self.nulls:
+            return {name: f"made({data})" for name, data in both.items()}
+        return {name: f"b'null' if {data} is None else {self.made(f'made({data})')}" for name, data in both.items()}
 
-    def made(self, data: str) -> str:
-        """The expression for bytes in the form, which is not None."""
+    def in_loop(self, data: str) -> str:
+        """The expression for bytes of a record, which stand in `data`."""
+        made = _HEXED[data] if self.form == "hex" else f"made({data})"
+        return self.made(made) if self.nulls else made
+
+    def made(self, text: str) -> str:
+        """The expression for bytes that may be null, from that for their text."""
         assert self.form is not None
-        form = json_form(self.form, ensure_ascii=self.ensure_ascii)
-        return f"template % made({data})" if form.begin else f"made({data})"
+        return f"template % {text}" if json_form(self.form, ensure_ascii=self.ensure_ascii).begin else text
 
     def values(self) -> dict[str, str]:
         """What is another one in each line: the expression of the record loop, by the place in `template`."""
         found = {
             "position": "" if self.compressed else "position + p",
-            "offset": "offset",
+            "offset": "base_offset + o",
             "timestamp": "" if self.append_time else "base_timestamp + t",
-            "keySize": f"sizes[k] if k < {_SIZES} else size_text(k)",
-            "valueSize": f"sizes[v] if v < {_SIZES} else size_text(v)",
+            "keySize": f"sizes[k] if k < {_SIZES} else size_text(k)" if self.nulls else "k >> 1",
+            "valueSize": f"sizes[v] if v < {_SIZES} else size_text(v)" if self.nulls else "v >> 1",
             "sequence": "base_sequence + o" if self.sequenced else "",
             **self.payload(),
-            "headers": "raw",
-            "decoded": "" if self.decoder is None else "decoded(offset, key, val).encode()",
+            "headers": "raw" if self.headers else "",
+            "decoded": "" if self.decoder is None else "decoded(base_offset + o, key, val).encode()",
         }
         return {name: expression for name, expression in found.items() if expression}
 
@@ -246,29 +288,38 @@ class _Shape(NamedTuple):
         position = "null" if self.compressed else "%d"
         timestamp = batch.header.max_timestamp if self.append_time else "%d"
         sequence = "%d" if self.sequenced else "-1"
-        payload = "" if self.form is None else ',"key":%b,"value":%b'
+        size, value, headers = ("%b" if self.nulls else "%d"), "%b", ("%b" if self.headers else "")
+        if self.form is not None and not self.nulls:
+            form = json_form(self.form, ensure_ascii=self.ensure_ascii)
+            value = f"{form.begin.decode()}%b{form.end.decode()}"
+        payload = "" if self.form is None else f',"key":{value},"value":{value}'
         decoded = "" if self.decoder is None else ',"decoded":%b'
         line = (
-            f'{position},"batchPosition":{batch.position},"offset":%d,"timestamp":{timestamp},"keySize":%b,"valueSize":%b,'
-            f'"sequence":{sequence}{payload},"headers":[%b]{decoded}}}\n'
+            f'{position},"batchPosition":{batch.position},"offset":%d,"timestamp":{timestamp},"keySize":{size},'
+            f'"valueSize":{size},"sequence":{sequence}{payload},"headers":[{headers}]{decoded}}}\n'
         )
         return front.encode().replace(b"%", b"%%") + line.encode()
 
 
 def _printer(
-    template: bytes, width: int, batch_position: int, mismatch: str
+    template: bytes, width: int, batch: RecordBatch, mismatch: str
 ) -> Callable[[list[Any], list[tuple[int, int, int]]], bytes]:
     """What makes the lines of some records of a batch.
 
     It is given the values of all of them in one list, and of each record whose offset does not follow the one before the
-    number of values up to its last, the offset that was expected, and its own.
+    number of values up to its last, the offset delta that was expected, and its own.
     """
+    base_offset, batch_position = batch.header.base_offset, batch.position
 
     def show(values: list[Any], gaps: list[tuple[int, int, int]]) -> bytes:
+        if not gaps:
+            return template * (len(values) // width) % tuple(values)
         lines: list[bytes] = []
         done = 0
-        for at, expected, offset in gaps:
-            line = _gap(mismatch, batch_position, offset, expected).encode()
+        for at, expected, found in gaps:
+            if base_offset + expected == 0:
+                continue  # there was none before, and any may come
+            line = _gap(mismatch, batch_position, base_offset + found, base_offset + expected).encode()
             lines += template * ((at - done) // width), line.replace(b"%", b"%%")
             done = at
         lines.append(template * ((len(values) - done) // width))
@@ -294,30 +345,51 @@ def _sizes() -> tuple[bytes, ...]:
     return tuple(map(_size_text, range(_SIZES)))
 
 
+#: The loop over the records of a batch, which shows them some hundred at a time. `e` is the offset delta that is expected.
+_FRAME = f"""
+def walk(data, p, end, count, base_offset, base_timestamp{{extra}}, signed=signed, raws=raws,
+         after_key=after_key, after_value=after_value, seen=seen):
+    i = 0; e = expected - base_offset
+    flat = []; extend = flat.extend; gaps = []; whole = True
+    {{setup}}
+    try:
+        for first in range(0, count, {_PIECE}):
+            for i in range(first, min(first + {_PIECE}, count)):
+                {{record}}
+                p = q
+            if flat: yield show(flat, gaps); flat.clear(); gaps.clear()
+        i = count
+        if p != end: raise Irregular
+    except (Irregular, IndexError):
+        {{otherwise}}
+    {{finish}}
+"""
+
+
 @cache
 def _walk(shape: _Shape) -> Callable[..., Any]:
     """The record loop that gives the lines."""
-    values = shape.values()
-    show = f"if len(flat) >= {_PIECE * len(values)}: yield show(flat, gaps); flat.clear(); gaps.clear()"
-    extend = f"extend(({', '.join(values.values())},))"
-    watch = "if offset != expected != 0: gaps.append((len(flat), expected, offset))" if shape.gaps else "pass"
-    statements = ("offset = base_offset + o", shape.condition.guard(extend), watch, "expected = offset + 1", show)
+    extend = shape.condition.guard(f"extend(({', '.join(shape.values().values())},))")
+    watch = "if o != e: gaps.append((len(flat), e, o))" if shape.gaps else "pass"
     form = None if shape.form is None else json_form(shape.form, ensure_ascii=shape.ensure_ascii)
+    headers = _KEYS_ALONE if form is None else _KEYS_AND_VALUES
     return compile_walk(
-        "\n".join(statements),
-        setup="flat = []; extend = flat.extend; gaps = []; whole = True",
+        f"{extend}\n{watch}\ne = o + 1",
+        setup="hexed = hexlify(data)" if shape.form == "hex" and not shape.needs_bytes else "pass",
         otherwise="whole = False",
-        finish="if flat: yield show(flat, gaps)\n    yield Passed(i, expected, whole)",
+        finish="if flat: yield show(flat, gaps)\n    yield Passed(i, base_offset + e, whole, p)",
         extra=", position, base_sequence, expected, show",
         names=(
             ("Passed", Passed),
+            ("hexlify", hexlify),
             ("sizes", _sizes()),
             ("size_text", _size_text),
             ("wanted_key", shape.condition.wanted_key),
             *_loop_names(shape, form),
         ),
         **_payload_of(shape),
-        headers=_KEYS_ALONE if form is None else _KEYS_AND_VALUES,
+        headers=headers if shape.headers else NO_HEADERS,
+        frame=_FRAME,
     )
 
 
@@ -374,11 +446,15 @@ def _shown(form: JsonForm) -> Callable[[bytes | None], str]:
 
 def _payload_of(shape: _Shape) -> dict[str, Any]:
     """How the loop gives keys and values: as text where nothing else is asked for."""
+    null = "raise Irregular"
     if shape.needs_bytes:
-        return {}
+        key_null = "key = None" if shape.nulls or shape.condition.wanted_key is not None else null
+        return {"key_null": key_null, "value_null": "val = None" if shape.nulls else null}
     if shape.form is None:
-        return {"payload": None}
-    return {"payload": shape.made, "key_null": "key = b'null'", "value_null": "val = b'null'"}
+        return {"payload": None} if shape.nulls else {"payload": None, "key_null": null, "value_null": null}
+    if not shape.nulls:
+        return {"payload": shape.in_loop, "key_null": null, "value_null": null}
+    return {"payload": shape.in_loop, "key_null": "key = b'null'", "value_null": "val = b'null'"}
 
 
 def _decoded(decoder: Decoder, *, ensure_ascii: bool) -> Callable[[int, bytes | None, bytes | None], str]:
