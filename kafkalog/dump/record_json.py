@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from kafkalog.dump.json_forms import JsonForm
     from kafkalog.dump.lone_records import Lines
 
-__all__ = ["Passed", "RecordLines", "batch_line"]
+__all__ = ["Passed", "RecordLines"]
 
 #: Lines that are handed out at once.
 _PIECE = 512
@@ -41,21 +41,33 @@ _SIZES = 1 << 13
 #: Kinds of batches, and ways through each: for records with key and value and without headers, for those without a key or a
 #: value, too, and the same with headers.
 _KINDS, _WAYS = 8, 4
+#: What stands in the template of a line for the position of the batch, and for the broker's timestamp.
+_POSITION, _TIMESTAMP = b"\0", b"\1"
 #: Bytes of a record's key or value in hex, by their place in the bytes: those of the batch, which is all in hex at once.
 _HEXED = {"data[q:r]": "hexed[2 * q:2 * r]", "data[r:q]": "hexed[2 * r:2 * q]"}
 _MOST_SEQUENCE = 0x7FFFFFFF
 
 
 class Passed(NamedTuple):
-    """How far the fast way came: records whose lines are out, the offset expected next, whether that was all of the batch.
-
-    `at`: where in the bytes the next record begins.
-    """
+    """How far the fast way came: records whose lines are out, the offset expected next, whether that was all of the batch."""
 
     records: int
     expected: int
     whole: bool
-    at: int = 0
+
+
+class _Loop(NamedTuple):
+    """The record loop for a kind of batches: it gives a flat list of `width` values for each wanted record.
+
+    `before`, `after`: a line, with a `%` for each of the values, around the position of the batch. `in_hex`: it wants all bytes
+    in hex.
+    """
+
+    walk: Callable[..., tuple[list[Any], list[tuple[int, int, int]], int, int, int, bool]]
+    width: int
+    before: bytes
+    after: bytes
+    in_hex: bool
 
 
 class RecordLines:
@@ -71,13 +83,14 @@ class RecordLines:
 
     def __init__(self, schema: str, path: str, form: str | None, filters: Filters, decoder: Decoder | None) -> None:
         self._fronts = tuple(_front(schema, kind, path) for kind in ("batch", "record", "mismatch"))
+        self._batch_line = _template_of(self._fronts[0]) + b"%d" + _BATCH_REST
         self._form = form
         self._ensure_ascii = not path.isascii()
         self._filters = filters
         self._decoder = None if form is None else decoder
         #: The number of the way that fitted the batch before: nulls and headers will be in those that follow, too.
         self._way = 0
-        self._loops: dict[int, tuple[_Shape, int, Callable[..., Any]]] = {}
+        self._loops: dict[int, _Loop] = {}
 
     def _shape(self, number: int) -> _Shape:
         append_time = bool(number & 4)
@@ -94,12 +107,28 @@ class RecordLines:
             decoder=self._decoder,
         )
 
-    def _loop(self, number: int) -> tuple[_Shape, int, Callable[..., Any]]:
-        """What lines of a kind look like, how many values each has, and the loop that gives them."""
-        if number not in self._loops:
-            shape = self._shape(number)
-            self._loops[number] = shape, len(shape.values()), _walk(shape)
-        return self._loops[number]
+    def _make_loop(self, number: int) -> _Loop:
+        shape = self._shape(number)
+        before, after = shape.template(self._fronts[1]).split(_POSITION)
+        self._loops[number] = found = _Loop(_walk(shape), len(shape.values()), before, after, shape.in_hex)
+        return found
+
+    def batch(self, batch: RecordBatch) -> bytes:
+        """The line of a batch."""
+        header, attributes, horizon = batch.header, batch.header.attributes, batch.delete_horizon_ms
+        return self._batch_line % (
+            batch.position,
+            *header,
+            batch.size,
+            _TRUTH[batch.crc_ok],
+            _CODECS[attributes & bits.CODEC_MASK],
+            b"LogAppendTime" if attributes & bits.LOG_APPEND_TIME else b"CreateTime",
+            batch.last_offset,
+            batch.last_sequence,
+            _TRUTH[batch.is_transactional],
+            _TRUTH[batch.is_control],
+            b"null" if horizon is None else b"%d" % horizon,
+        )
 
     def lone_lines(self, source: Source, position: int, end: int, expected: int) -> Lines:
         """The lines of the next batches of one record, and of these, all of which are wanted; `expected` as in `of`."""
@@ -112,21 +141,20 @@ class RecordLines:
             batch: Any batch.
             expected: The offset that would follow the records before; 0: there are none, any may come.
         """
-        header = batch.header
+        (base_offset, _, _, _, _, attributes, last_delta, base_timestamp, _, _, _, base_sequence, count) = batch.header
         nothing = Passed(0, expected, whole=False)
-        count, base_sequence = header.records_count, header.base_sequence
         if (
             count <= 0
-            or batch.is_control
-            or not -SAFE_BASE < header.base_offset < SAFE_BASE
-            or not -SAFE_BASE < header.base_timestamp < SAFE_BASE
-            or (base_sequence >= 0 and base_sequence + max(count, header.last_offset_delta + 1) > _MOST_SEQUENCE)
+            or attributes & bits.CONTROL
+            or not -SAFE_BASE < base_offset < SAFE_BASE
+            or not -SAFE_BASE < base_timestamp < SAFE_BASE
+            or (base_sequence >= 0 and base_sequence + max(count, last_delta + 1) > _MOST_SEQUENCE)
         ):
             yield nothing
             return
         data: Bytes
         data, at = batch.data, BATCH_HEADER.size
-        if batch.compression_id:
+        if attributes & bits.CODEC_MASK:
             try:
                 result = batch.inflate()
             except (FormatError, LimitExceeded):
@@ -135,17 +163,15 @@ class RecordLines:
                 yield nothing
                 return
             data, at = result.data, 0
-        append_time = bool(header.attributes & bits.LOG_APPEND_TIME)
-        kind = 4 * append_time + 2 * (base_sequence >= 0) + bool(batch.compression_id)
         if not isinstance(data, WindowedBytes):
-            yield from self._lines(batch, kind, data, at, count, batch.position, expected)
+            yield from self._lines(batch, data, at, count, batch.position, expected)
             return
         done = 0
         for run in runs(data, at, count):
-            passed = Passed(0, expected, whole=False)
+            passed = nothing._replace(expected=expected)
             held = run.data[run.start : run.end] if run.records else b""
             place = batch.position + run.begin + run.start
-            for made in self._lines(batch, kind, held, 0, run.records, place, expected) if run.records else ():
+            for made in self._lines(batch, held, 0, run.records, place, expected) if run.records else ():
                 if isinstance(made, Passed):
                     passed = made
                 else:
@@ -157,28 +183,56 @@ class RecordLines:
         yield Passed(done, expected, whole=done == count and at == len(data))
 
     def _lines(
-        self, batch: RecordBatch, kind: int, data: bytes, at: int, count: int, position: int, expected: int
+        self, batch: RecordBatch, data: bytes, at: int, count: int, position: int, expected: int
     ) -> Iterator[bytes | Passed]:
         """As `of`, of records that should fill `data`, which stands at a position, from `at` on; each way as far as it goes."""
-        header, done = batch.header, 0
-        base_timestamp = header.max_timestamp if kind & 4 else header.base_timestamp
+        (base_offset, _, _, _, _, attributes, _, base_timestamp, newest, _, _, base_sequence, _) = batch.header
+        append_time = bool(attributes & bits.LOG_APPEND_TIME)
+        kind = append_time << 2 | (base_sequence >= 0) << 1 | bool(attributes & bits.CODEC_MASK)
+        if append_time:
+            base_timestamp = newest
+        batch_position, end = b"%d" % batch.position, len(data)
+        done, delta = 0, expected - base_offset
         for way in range(self._way, _WAYS):
-            shape, width, walk = self._loop(way * _KINDS + kind)
-            show = _printer(shape.template(batch, self._fronts[1]), width, batch, self._fronts[2])
-            passed = Passed(0, expected, whole=False)
-            for made in walk(
-                data, at, len(data), count - done, header.base_offset, base_timestamp,
-                position, header.base_sequence, expected, show,
-            ):  # fmt: skip
-                if isinstance(made, Passed):
-                    passed = made
-                else:
-                    yield made
-            done, expected, at = done + passed.records, passed.expected, passed.at
-            if passed.whole:
+            number = way * _KINDS + kind
+            walk, width, before, after, in_hex = self._loops.get(number) or self._make_loop(number)
+            if append_time:
+                after = after.replace(_TIMESTAMP, b"%d" % newest)
+            line = before + batch_position + after
+            hexed = hexlify(data) if in_hex else b""
+            is_regular = True
+            while is_regular and done < count:
+                values, gaps, passed, delta, at, is_regular = walk(
+                    data, at, end, min(count - done, _PIECE), base_offset, base_timestamp,
+                    position, base_sequence, delta, hexed,
+                )  # fmt: skip
+                done += passed
+                if gaps:
+                    yield self._with_gaps(line, width, values, gaps, batch)
+                elif values:
+                    yield line * (len(values) // width) % tuple(values)
+            if is_regular:
                 self._way = way
                 break
-        yield Passed(done, expected, passed.whole, at)
+        yield Passed(done, base_offset + delta, whole=done == count and at == end)
+
+    def _with_gaps(
+        self, line: bytes, width: int, values: list[Any], gaps: list[tuple[int, int, int]], batch: RecordBatch
+    ) -> bytes:
+        """Lines of records, some of which have an offset that does not follow the one before.
+
+        `gaps`: of each of these the number of values up to its last, the offset delta that was expected, and its own.
+        """
+        lines: list[bytes] = []
+        done, base_offset = 0, batch.header.base_offset
+        for at, expected, found in gaps:
+            if base_offset + expected == 0:
+                continue  # there was none before, and any may come
+            gap = _gap(self._fronts[2], batch.position, base_offset + found, base_offset + expected).encode()
+            lines += line * ((at - done) // width), gap.replace(b"%", b"%%")
+            done = at
+        lines.append(line * ((len(values) - done) // width))
+        return b"".join(lines) % tuple(values)
 
 
 #: The fields of a batch's line: Kafka's names, and how each is written.
@@ -200,28 +254,9 @@ _CODECS = tuple(f'"{row.name}"'.encode() for row in COMPRESSION_TYPES)
 _CODECS += (b"null",) * (bits.CODEC_MASK + 1 - len(_CODECS))
 
 
-def batch_line(batch: RecordBatch, schema: str, path: str) -> bytes:
-    """The line of a batch."""
-    header, attributes = batch.header, batch.header.attributes
-    horizon = batch.delete_horizon_ms
-    return _batch_template(schema, path) % (
-        batch.position,
-        *header,
-        batch.size,
-        _TRUTH[batch.crc_ok],
-        _CODECS[attributes & bits.CODEC_MASK],
-        b"LogAppendTime" if attributes & bits.LOG_APPEND_TIME else b"CreateTime",
-        batch.last_offset,
-        batch.last_sequence,
-        _TRUTH[batch.is_transactional],
-        _TRUTH[batch.is_control],
-        b"null" if horizon is None else b"%d" % horizon,
-    )
-
-
-@lru_cache(maxsize=64)
-def _batch_template(schema: str, path: str) -> bytes:
-    return _front(schema, "batch", path).encode().replace(b"%", b"%%") + b"%d" + _BATCH_REST
+def _template_of(text: str) -> bytes:
+    """A text as part of a template."""
+    return text.encode().replace(b"%", b"%%")
 
 
 class _Shape(NamedTuple):
@@ -283,10 +318,18 @@ class _Shape(NamedTuple):
         }
         return {name: expression for name, expression in found.items() if expression}
 
-    def template(self, batch: RecordBatch, front: str) -> bytes:
-        """A line of a batch, with a `%` for each of the values; `front` is what stands before the position."""
+    @property
+    def in_hex(self) -> bool:
+        """Whether the loop wants all bytes in hex, at once."""
+        return self.form == "hex" and not self.needs_bytes
+
+    def template(self, front: str) -> bytes:
+        """A line, with a `%` for each of the values, and `_POSITION` for that of the batch; `_TIMESTAMP` for one of all.
+
+        `front` is what stands before the position.
+        """
         position = "null" if self.compressed else "%d"
-        timestamp = batch.header.max_timestamp if self.append_time else "%d"
+        timestamp = _TIMESTAMP.decode() if self.append_time else "%d"
         sequence = "%d" if self.sequenced else "-1"
         size, value, headers = ("%b" if self.nulls else "%d"), "%b", ("%b" if self.headers else "")
         if self.form is not None and not self.nulls:
@@ -295,37 +338,10 @@ class _Shape(NamedTuple):
         payload = "" if self.form is None else f',"key":{value},"value":{value}'
         decoded = "" if self.decoder is None else ',"decoded":%b'
         line = (
-            f'{position},"batchPosition":{batch.position},"offset":%d,"timestamp":{timestamp},"keySize":{size},'
+            f'{position},"batchPosition":{_POSITION.decode()},"offset":%d,"timestamp":{timestamp},"keySize":{size},'
             f'"valueSize":{size},"sequence":{sequence}{payload},"headers":[{headers}]{decoded}}}\n'
         )
-        return front.encode().replace(b"%", b"%%") + line.encode()
-
-
-def _printer(
-    template: bytes, width: int, batch: RecordBatch, mismatch: str
-) -> Callable[[list[Any], list[tuple[int, int, int]]], bytes]:
-    """What makes the lines of some records of a batch.
-
-    It is given the values of all of them in one list, and of each record whose offset does not follow the one before the
-    number of values up to its last, the offset delta that was expected, and its own.
-    """
-    base_offset, batch_position = batch.header.base_offset, batch.position
-
-    def show(values: list[Any], gaps: list[tuple[int, int, int]]) -> bytes:
-        if not gaps:
-            return template * (len(values) // width) % tuple(values)
-        lines: list[bytes] = []
-        done = 0
-        for at, expected, found in gaps:
-            if base_offset + expected == 0:
-                continue  # there was none before, and any may come
-            line = _gap(mismatch, batch_position, base_offset + found, base_offset + expected).encode()
-            lines += template * ((at - done) // width), line.replace(b"%", b"%%")
-            done = at
-        lines.append(template * ((len(values) - done) // width))
-        return b"".join(lines) % tuple(values)
-
-    return show
+        return _template_of(front) + line.encode()
 
 
 @lru_cache(maxsize=64)
@@ -345,24 +361,20 @@ def _sizes() -> tuple[bytes, ...]:
     return tuple(map(_size_text, range(_SIZES)))
 
 
-#: The loop over the records of a batch, which shows them some hundred at a time. `e` is the offset delta that is expected.
-_FRAME = f"""
-def walk(data, p, end, count, base_offset, base_timestamp{{extra}}, signed=signed, raws=raws,
+#: The loop over records of a batch, one way as far as it goes. `e` is the offset delta that is expected.
+_FRAME = """
+def walk(data, p, end, count, base_offset, base_timestamp{extra}, signed=signed, raws=raws,
          after_key=after_key, after_value=after_value, seen=seen):
-    i = 0; e = expected - base_offset
-    flat = []; extend = flat.extend; gaps = []; whole = True
-    {{setup}}
+    i = 0; values = []; extend = values.extend; gaps = []; is_regular = True
+    {setup}
     try:
-        for first in range(0, count, {_PIECE}):
-            for i in range(first, min(first + {_PIECE}, count)):
-                {{record}}
-                p = q
-            if flat: yield show(flat, gaps); flat.clear(); gaps.clear()
+        for i in range(count):
+            {record}
+            p = q
         i = count
-        if p != end: raise Irregular
     except (Irregular, IndexError):
-        {{otherwise}}
-    {{finish}}
+        {otherwise}
+    {finish}
 """
 
 
@@ -370,18 +382,16 @@ def walk(data, p, end, count, base_offset, base_timestamp{{extra}}, signed=signe
 def _walk(shape: _Shape) -> Callable[..., Any]:
     """The record loop that gives the lines."""
     extend = shape.condition.guard(f"extend(({', '.join(shape.values().values())},))")
-    watch = "if o != e: gaps.append((len(flat), e, o))" if shape.gaps else "pass"
+    watch = "if o != e: gaps.append((len(values), e, o))" if shape.gaps else "pass"
     form = None if shape.form is None else json_form(shape.form, ensure_ascii=shape.ensure_ascii)
     headers = _KEYS_ALONE if form is None else _KEYS_AND_VALUES
     return compile_walk(
         f"{extend}\n{watch}\ne = o + 1",
-        setup="hexed = hexlify(data)" if shape.form == "hex" and not shape.needs_bytes else "pass",
-        otherwise="whole = False",
-        finish="if flat: yield show(flat, gaps)\n    yield Passed(i, base_offset + e, whole, p)",
-        extra=", position, base_sequence, expected, show",
+        setup="pass",
+        otherwise="is_regular = False",
+        finish="return values, gaps, i, e, p, is_regular",
+        extra=", position, base_sequence, e, hexed",
         names=(
-            ("Passed", Passed),
-            ("hexlify", hexlify),
             ("sizes", _sizes()),
             ("size_text", _size_text),
             ("wanted_key", shape.condition.wanted_key),
