@@ -8,13 +8,16 @@ from array import array
 from bisect import bisect_left
 from contextlib import suppress
 from itertools import islice
-from typing import NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 from kafkalog.errors import UnreadableFile
 from kafkalog.files.mounted import node_at
 from kafkalog.files.nodes import Folder, Piece
 from kafkalog.files.paths import join, trim
 from kafkalog.files.source import read_file, unreadable
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 __all__ = ["KEPT_BYTES", "Directory", "Entry", "FileState", "Room", "SmallFile", "list_directory"]
 
@@ -132,9 +135,19 @@ class Directory:
         return device, inode, size, written if written < _UNSIGNED // 2 else written - _UNSIGNED
 
     @property
+    def names(self) -> tuple[str, ...]:
+        """The names of everything in it, ascending."""
+        return self._names
+
+    @property
     def size(self) -> int:
         """Bytes of all regular files in it, links followed, as far as the system told them."""
-        return sum(size for size, kind in zip(self._states[2::4], self._kinds, strict=True) if kind & 2)
+        return self.size_of_all("")
+
+    def size_of_all(self, suffix: str) -> int:
+        """Bytes of the regular files whose names end so."""
+        files = zip(self._names, self._states[2::4], self._kinds, strict=True)
+        return sum(size for name, size, kind in files if kind & 2 and name.endswith(suffix))
 
     def path_of(self, name: str) -> str:
         """The path of an entry."""
@@ -178,9 +191,14 @@ class Directory:
                 self._read[name] = found
         return SmallFile(path, found, None) if isinstance(found, bytes) else SmallFile(path, None, found)
 
-    def take_over(self, copy: Directory) -> None:
+    @property
+    def files_read(self) -> Mapping[str, bytes | UnreadableFile]:
+        """The small files that have been read and are kept: their bytes, or why these could not be read."""
+        return self._read
+
+    def take_over(self, files: Mapping[str, bytes | UnreadableFile]) -> None:
         """Keep what was read by a copy of it, which had been handed to a worker."""
-        for name, found in copy._read.items():
+        for name, found in files.items():
             if name not in self._read and self.room.takes(len(found) if isinstance(found, bytes) else 0):
                 self._read[name] = found
 

@@ -5,7 +5,12 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from kafkalog.core.filename import CLUSTER_METADATA_TOPIC, PartitionName, parse_partition_name
+from kafkalog.core.filename import (
+    CLUSTER_METADATA_TOPIC,
+    PartitionName,
+    parse_partition_name,
+    parse_segment_file_name,
+)
 from kafkalog.core.release import release_text
 from kafkalog.core.spoken import agreeing, count_text
 from kafkalog.errors import UnreadableFile
@@ -198,11 +203,13 @@ def _stop_traces(state: LogDirState, name: str, outcome: Outcome) -> StopTraces:
     parsed, end = state.partitions[name], outcome.log_end_offset or 0
     point = state.recovery_points.get((parsed.topic, parsed.partition))
     is_marked = bool(parsed.mark)
-    files = state.log_dir.partition(name)
-    active = max((entry for entry in files.directory.entries if entry.name.endswith(".log")), default=None)
-    has_records = active is not None and bool(active.size)
-    has_producers = bool(files.snapshots) or (has_records and bool(outcome.epochs_after))
-    lacks_snapshot = end not in files.snapshots and has_producers and has_records and outcome.log_start_offset != end
+    directory = state.log_dir.partition_directory(name)
+    active = max((file for file in directory.names if file.endswith(".log")), default=None)
+    has_records = active is not None and bool(directory.size_of(active))
+    parsed_files = (parse_segment_file_name(file) for file in directory.names if file.endswith(".snapshot"))
+    snapshots = {one.base_offset for one in parsed_files if one is not None}
+    has_producers = bool(snapshots) or (has_records and bool(outcome.epochs_after))
+    lacks_snapshot = end not in snapshots and has_producers and has_records and outcome.log_start_offset != end
     return StopTraces(
         is_point_before_end=not is_marked and point is not None and point < end,
         lacks_point=not is_marked and point is None and bool(state.recovery_points),
@@ -324,24 +331,26 @@ def _predict_all(
     """What each partition would be by itself, by the directory's name."""
     directories: dict[str, Directory] = {}
     found: dict[str, Prediction] = {}
-    situations = {name: _situation(state, name, options) for name in names}
     for name in names:
         try:
             directories[name] = state.log_dir.partition_directory(name)
         except UnreadableFile as error:
-            found[name] = given_up(error.path, situations[name], f"it cannot be read: {error.reason}")
+            found[name] = given_up(error.path, _situation(state, name, options), f"it cannot be read: {error.reason}")
     general = options.consumer_limit("")
-    plain = [directory for name, directory in directories.items() if situations[name].consumer_limit == general]
-    if sum(map(_log_size, plain)) > general:
-        # Together they are too large: of those only what is empty is read.
-        for name, one in situations.items():
-            situations[name] = replace(one, consumer_limit=0) if one.consumer_limit == general else one
-    own = [situations[name] for name in directories]
-    found |= zip(directories, run(predict_in_situation, directories.values(), own), strict=True)
+    plain = {name for name in directories if options.consumer_limit(state.log_dir.directory.path_of(name)) == general}
+    are_too_large = sum(_log_size(directories[name]) for name in plain) > general
+
+    def situation(name: str) -> Situation:
+        one = _situation(state, name, options)
+        # Where they are too large together, of those only what is empty is read.
+        return replace(one, consumer_limit=0) if are_too_large and name in plain else one
+
+    # One after the other: there may be thousands, and the workers need not wait for all.
+    found |= zip(directories, run(predict_in_situation, directories.values(), map(situation, directories)), strict=True)
     left_out = [name for name, one in found.items() if one.is_left_out]
     if left_out and (state.noted.obstacles or any(one.outcome.log_dir == "offline" for one in found.values())):
         # What happens to each in a log dir that goes offline depends on the others, so none may be left out.
-        whole = [replace(situations[name], replay=None) for name in left_out]
+        whole = [replace(situation(name), replay=None) for name in left_out]
         found |= zip(left_out, run(predict_in_situation, [directories[name] for name in left_out], whole), strict=True)
     return {name: found[name] for name in names}
 
@@ -352,7 +361,7 @@ def _is_clean(state: LogDirState, options: Options) -> bool:
 
 def _log_size(directory: Directory) -> int:
     """Bytes of the `.log` files of a directory."""
-    return sum(entry.size or 0 for entry in directory.entries if entry.name.endswith(".log"))
+    return directory.size_of_all(".log")
 
 
 def _situation(state: LogDirState, name: str, options: Options) -> Situation:

@@ -129,7 +129,7 @@ def predict_starts(
         found.lost[directory.path] = why
         return given_up(directory.path, situation, why)
 
-    def directory_without_worker(stop: str, directory: Directory, options: Options, why: str) -> list[Outcome]:
+    def directory_without_worker(directory: Directory, stop: str, options: Options, why: str) -> list[Outcome]:
         found.lost[directory.path] = why
         return [_without_worker(stop, directory.path, options, why)]
 
@@ -143,7 +143,7 @@ def predict_starts(
     for stop in stops:
         # What was found in the others need not travel to another process.
         alone = [replace(options, scanned={path: scanned[path]} if path in scanned else {}) for path in own]
-        arguments = [(stop, directory, one) for directory, one in zip(own.values(), alone, strict=True)]
+        arguments = [(directory, stop, one) for directory, one in zip(own.values(), alone, strict=True)]
         for path, outcomes in zip(own, each(executor, _predict_directory, arguments, directory_without_worker), strict=True):
             found.directories[path] = (*found.directories.get(path, ()), *outcomes)
     for alternatives in link_log_dirs(_states(log_dirs, options)):
@@ -189,7 +189,7 @@ def _otherwise(
     return {path: tuple(merged(outcomes)) for path, outcomes in found.items()}
 
 
-def _predict_directory(stop: str, directory: Directory, options: Options) -> list[Outcome]:
+def _predict_directory(directory: Directory, stop: str, options: Options) -> list[Outcome]:
     return predict_directory(directory, stop, options)
 
 

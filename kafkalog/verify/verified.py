@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import cache
 from typing import TYPE_CHECKING, Protocol
 
 from kafkalog.files.partition import Partition
@@ -51,7 +52,7 @@ class Compared(Protocol):
         """Whether a single file of it was asked for."""
 
 
-@dataclass(kw_only=True)
+@dataclass(kw_only=True, slots=True)
 class Verified:
     """A partition that was judged by itself.
 
@@ -79,6 +80,9 @@ class Verified:
     is_file: bool = False
     kinds: frozenset[str] = frozenset()
 
+    def __post_init__(self) -> None:
+        self.kinds = _same(self.kinds)
+
     @property
     def directory(self) -> str:
         """Path of its directory."""
@@ -93,3 +97,9 @@ class Verified:
     def partition(self) -> Partition:
         """Its directory as a partition's; made when it is asked for, because there may be thousands."""
         return Partition(self.listed.path, self.listed)
+
+
+@cache
+def _same(kinds: frozenset[str]) -> frozenset[str]:
+    """The same object for equal sets: thousands of directories have files of the same kinds."""
+    return kinds

@@ -157,6 +157,6 @@ def test_consumers_are_predicted_without_reading_records_that_the_scan_has_found
     assert found
     assert set(found) == {2}
     assert not counted
-    monkeypatch.setattr(engine, "sound_parts_of", lambda *_: {})
+    monkeypatch.setattr(engine, "within", lambda *_: {})
     assert records_read() == found
     assert counted
