@@ -6,7 +6,6 @@ import os
 import sys
 from array import array
 from bisect import bisect_left
-from contextlib import suppress
 from itertools import islice
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
@@ -106,6 +105,8 @@ class Directory:
         self._names = tuple(entry.name for entry in listed)
         self._kinds = bytes(entry.is_directory | entry.is_regular << 1 | (entry.state is not None) << 2 for entry in listed)
         self._states = array("Q", (number % _UNSIGNED for entry in listed for number in entry.state or (0, 0, 0, 0)))
+        #: Bytes of all regular files in it, links followed, as far as the system told them.
+        self.size = sum(size for size, kind in zip(self._states[2::4], self._kinds, strict=True) if kind & 2)
         self._read: dict[str, bytes | UnreadableFile] = {}
 
     def __getstate__(self) -> dict[str, object]:
@@ -139,15 +140,10 @@ class Directory:
         """The names of everything in it, ascending."""
         return self._names
 
-    @property
-    def size(self) -> int:
-        """Bytes of all regular files in it, links followed, as far as the system told them."""
-        return self.size_of_all("")
-
     def size_of_all(self, suffix: str) -> int:
         """Bytes of the regular files whose names end so."""
-        files = zip(self._names, self._states[2::4], self._kinds, strict=True)
-        return sum(size for name, size, kind in files if kind & 2 and name.endswith(suffix))
+        ending = [number for number, name in enumerate(self._names) if name.endswith(suffix)]
+        return sum(self._states[4 * number + 2] for number in ending if self._kinds[number] & 2)
 
     def path_of(self, name: str) -> str:
         """The path of an entry."""
@@ -187,8 +183,7 @@ class Directory:
             except UnreadableFile as error:
                 found = error
             # Of what is too large to be kept, each who asks reads the bytes there are.
-            if self.room.takes(len(found) if isinstance(found, bytes) else 0):
-                self._read[name] = found
+            self._keep(name, found)
         return SmallFile(path, found, None) if isinstance(found, bytes) else SmallFile(path, None, found)
 
     @property
@@ -199,8 +194,12 @@ class Directory:
     def take_over(self, files: Mapping[str, bytes | UnreadableFile]) -> None:
         """Keep what was read by a copy of it, which had been handed to a worker."""
         for name, found in files.items():
-            if name not in self._read and self.room.takes(len(found) if isinstance(found, bytes) else 0):
-                self._read[name] = found
+            if name not in self._read:
+                self._keep(name, found)
+
+    def _keep(self, name: str, found: bytes | UnreadableFile) -> None:
+        if self.room.takes(len(found) if isinstance(found, bytes) else 0):
+            self._read[sys.intern(name)] = found  # as it was listed
 
     def read(self, name: str) -> bytes:
         """The bytes of a small file, as for `small_file`.
@@ -240,10 +239,12 @@ def _entry_of(name: str, node: Piece | Folder) -> Entry:
 
 def _entry(entry: os.DirEntry[str]) -> Entry:
     state, is_directory, is_regular = None, False, False
-    with suppress(OSError):
+    try:
         is_directory = entry.is_dir()
         is_regular = entry.is_file()
         status = entry.stat()
         state = (status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns)
+    except OSError:  # no context: for each of a hundred thousand files that takes as long as one of these questions
+        pass
     # The directories of a log dir have the same names again and again.
     return Entry(sys.intern(entry.name), is_directory, is_regular, state)

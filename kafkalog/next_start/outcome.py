@@ -201,15 +201,18 @@ class Outcome:
         """
         if self.broker == "aborts" or self.log_dir == "offline" or self.partition == "failed" or self.records_lost:
             return "error"
-        if any(before == self.path for before, _ in self.rename or ()):
+        # Asked again and again of thousands of outcomes, nearly all of which have none of this.
+        if self.rename and any(before == self.path for before, _ in self.rename):
             return "error"
         if self.partition == "loaded" and self.records_lost is None:
             return "error"
-        if not all(read is None or self._is_read(read) for read in self.consumer or ()):
+        if self.consumer and not all(read is None or self._is_read(read) for read in self.consumer):
             return "error"
-        gone = (*(self.delete or ()), *(path for path, _ in self.rename or ()))
-        if self.has_lost or any(cause.kind == FALSE_MARKER for cause in self.causes):
+        if (self.already_gone and self.has_lost) or any(cause.kind == FALSE_MARKER for cause in self.causes):
             return "warning"
+        if not self.truncate and not self.delete and not self.rename:
+            return None
+        gone = (*(self.delete or ()), *(path for path, _ in self.rename or ()))
         return "info" if self.truncate or any(path.endswith(".log") for path in gone) else None
 
     def _is_read(self, read: ConsumerRead) -> bool:
@@ -221,8 +224,8 @@ class Outcome:
     def explained(self) -> Outcome:
         """The outcome with a reason for every field that is None."""
         because = self.why.get("partition", f"the partition is {self.partition}")
-        unknown = (name for name in _EXPLAINED if getattr(self, name) is None and name not in self.why)
-        return replace(self, why={**self.why, **dict.fromkeys(unknown, because)})
+        unknown = [name for name in _EXPLAINED if getattr(self, name) is None and name not in self.why]
+        return replace(self, why={**self.why, **dict.fromkeys(unknown, because)}) if unknown else self
 
     def __repr__(self) -> str:
         state = "" if self.broker == "starts" else f", broker {self.broker}"

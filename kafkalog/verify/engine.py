@@ -35,6 +35,7 @@ from kafkalog.files.paths import join
 from kafkalog.files.restraint import is_limited, sparing_cache
 from kafkalog.files.tier import is_remote
 from kafkalog.files.workers import workers_or
+from kafkalog.kafka.scanned_log import NO_LOGS, PackedLogs
 from kafkalog.next_start.options import options_of
 from kafkalog.verify.causes import name_causes
 from kafkalog.verify.checks.brokers import LogsHere, Subject, add_findings, compare_log_dirs, compare_partitions
@@ -366,8 +367,10 @@ class _Run:
         """Take in what was found in a directory, as it was listed then; gives the report."""
         self.not_checked.extend(judged.not_checked if job.only is None else _about(judged.not_checked, job.only))
         report = judged.report if job.only is None else self._narrow(judged.report, listed, job.only)
-        scanned_logs = within(judged.scanned_logs.items(), self.events_left) if job.only is None else {}
-        self.events_left -= sum(len(log.events) for log in scanned_logs.values())
+        scanned_logs = judged.scanned_logs if job.only is None else NO_LOGS
+        if scanned_logs.events > self.events_left:
+            scanned_logs = PackedLogs(within(scanned_logs.items(), self.events_left))
+        self.events_left -= scanned_logs.events
         claim, log_dir = judged.claim, job.log_dir
         self.done.append(
             Verified(

@@ -225,7 +225,7 @@ def look_at(directories: Iterable[DirectoryFacts]) -> list[Seen]:
 
 def _seen(directory: DirectoryFacts) -> Seen:
     keys = directory.keys
-    scans = [scan_segment(task, keys=None if task.mark else keys) for task in directory.tasks]
+    scans = [scan_segment(task, 1, None if task.mark else keys) for task in directory.tasks]
     judged = judge_partition(read_facts(directory, scans))
     return Seen(judged, directory.listed.files_read, _is_settled(judged, directory))
 

@@ -59,17 +59,23 @@ def test_jobs_that_are_no_number_are_refused():
         next_starts(PATHS, jobs="many")
 
 
-def test_only_a_few_tasks_are_begun_ahead():
+class Sized(int):
+    """Stands for a directory."""
+
+    size = 0
+
+
+def test_only_a_few_predictions_are_begun_ahead():
     begun = []
 
     class Counting(Executor):
         def submit(self, function, /, *args, **kwargs):
-            begun.append(args)
+            begun.extend(*args)
             future = Future()
             future.set_result(function(*args, **kwargs))
             return future
 
-    results = each(Counting(), lambda number: number + 1, ((number,) for number in range(1000)), lambda *_: None)
+    results = each(Counting(), lambda number: number + 1, ((Sized(number),) for number in range(1000)), lambda *_: None)
     assert next(results) == 1
     assert len(begun) < 100
     assert list(results) == list(range(2, 1001))

@@ -12,6 +12,7 @@ from kafkalog.next_start import options
 from kafkalog.next_start.api import next_starts
 from kafkalog.render.json_next_start import outcome_json
 from kafkalog.verify import engine, verify
+from kafkalog.verify.checks import partition
 from kafkalog.verify.scan.results import SegmentTask, Settings
 from kafkalog.verify.scan.segment import scan_segment
 from kafkalog.verify.sound_parts import sound_parts_of
@@ -157,6 +158,6 @@ def test_consumers_are_predicted_without_reading_records_that_the_scan_has_found
     assert found
     assert set(found) == {2}
     assert not counted
-    monkeypatch.setattr(engine, "within", lambda *_: {})
+    monkeypatch.setattr(partition, "sound_parts_of", lambda *_: {})
     assert records_read() == found
     assert counted

@@ -10,6 +10,7 @@ from kafkalog.files.log_dir import RECOVERY_POINTS
 from kafkalog.files.paths import join
 from kafkalog.files.source import hashes_of
 from kafkalog.kafka.gone_offsets import is_uncleaned
+from kafkalog.kafka.scanned_log import PackedLogs
 from kafkalog.verify.checks.compaction import compaction_subjects
 from kafkalog.verify.checks.controller import claim_of
 from kafkalog.verify.checks.files import file_subjects
@@ -31,7 +32,6 @@ if TYPE_CHECKING:
     from uuid import UUID
 
     from kafkalog.core.log_digests import LogDigests
-    from kafkalog.kafka.scanned_log import ScannedLog
     from kafkalog.replay.producers import OpenTransaction
     from kafkalog.verify.checks.controller import PartitionClaim
     from kafkalog.verify.facts import PartitionFacts
@@ -75,7 +75,7 @@ class JudgedPartition(NamedTuple):
     topic_id: UUID | None
     claim: PartitionClaim | None
     open_transactions: tuple[OpenTransaction, ...]
-    scanned_logs: dict[str, ScannedLog]
+    scanned_logs: PackedLogs
     compacted: bool
     is_cleaned: bool
     kinds: frozenset[str]
@@ -125,7 +125,7 @@ def judge_partition(facts: PartitionFacts) -> JudgedPartition:
         topic_id=facts.topic_id,
         claim=claim_of(facts),
         open_transactions=facts.producers.open,
-        scanned_logs=sound_parts_of(facts.scans, findings),
+        scanned_logs=PackedLogs(sound_parts_of(facts.scans, findings)),
         compacted=facts.compacted,
         is_cleaned=facts.is_cleaned,
         kinds=facts.directory.kinds,
