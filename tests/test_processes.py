@@ -201,7 +201,7 @@ def test_a_segment_that_ends_every_worker_is_not_checked_and_the_others_are():
 
 @pytest.mark.parametrize("path", [TWITTER, TWITTER.parent], ids=["partition", "log dir"])
 def test_a_prediction_that_ends_every_worker_is_unknown(path):
-    name = "_predict_directory" if path == TWITTER else "predict_in_situation"
+    name = "predict_directory" if path == TWITTER else "predict_in_situation"
     module = "kafkalog.verify.next_start" if path == TWITTER else "kafkalog.next_start.log_dir"
     done = verify_with("die()", path, module=module, name=name)
     assert done.returncode == 3
@@ -209,6 +209,22 @@ def test_a_prediction_that_ends_every_worker_is_unknown(path):
     assert {line["partition"] for line in lines if line["type"] == "next_start"} == {"unknown"}
     assert all("its next start: a worker process was ended by SIGKILL" in item["reason"] for item in lines[-1]["not_checked"])
     assert sum(line["records"] for line in lines if line["type"] == "partition") > 100
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGKILL], ids=lambda s: s.name)
+def test_workers_of_a_prediction_end_with_the_process_that_started_them(number):
+    code = SCRIPT.format(module="kafkalog.next_start.log_dir", name="predict_in_situation", body="signal.pause()")
+    code = code.replace("run(sys", "importlib.import_module('kafkalog.files.bundles')._PIECES = 1\nrun(sys")
+    with subprocess.Popen(
+        [sys.executable, "-c", code, "next-start", str(TWITTER.parent), "--jobs", "2"],
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=ENVIRONMENT, start_new_session=True,
+    ) as process:  # fmt: skip
+        workers = workers_of(process, 2)
+        process.send_signal(number)
+        out, err = process.communicate(timeout=PATIENCE)
+        assert process.returncode == (-number if number == signal.SIGKILL else 128 + number)
+        assert (out, err) == (b"", b"")
+        wait_for(lambda: have_ended(workers))
 
 
 @pytest.fixture(scope="module")
@@ -342,6 +358,14 @@ def test_results_come_as_they_were_asked_for_and_errors_are_raised():
         workers = [pid for pid, (parent, state) in processes().items() if parent == os.getpid() and "Z" not in state]
         assert len(workers) >= 2
     assert not [pid for pid, (parent, _) in processes().items() if parent == os.getpid() and pid in workers[:2]]
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere a pipe holds a page")
+def test_a_worker_has_its_next_task_at_hand_though_it_is_larger_than_a_page():
+    with Workers(1) as pool:
+        futures = [pool.submit(len, bytes(50_000)) for _ in range(2)]
+        assert not pool._waiting
+        assert [future.result() for future in futures] == [50_000] * 2
 
 
 #: Runs the command with an interrupt at the moment when `click` is imported.

@@ -94,7 +94,7 @@ def classify(path: str, *, tier: bool = False) -> Classified:
     entries = directory.entries
     from kafkalog.files.tier import is_remote, take_in
 
-    if is_remote(path, entries):
+    if is_remote(path, directory.names):
         take_in(path)
         return Classified(path, Kind.PARTITION, Directory(path))
     if remote := _partitions_of_tier(path, entries):

@@ -29,7 +29,7 @@ from kafkalog.files.paths import join
 from kafkalog.files.source import FileSource
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from collections.abc import Callable, Collection, Iterator, Sequence
 
     from kafkalog.core.remote_manifest import Manifest
     from kafkalog.files.directory import Entry
@@ -79,12 +79,11 @@ class RemotePartition(NamedTuple):
     segments: tuple[RemoteSegment, ...]
 
 
-def is_remote(path: str, entries: Iterable[Entry]) -> bool:
+def is_remote(path: str, names: Collection[str]) -> bool:
     """Whether a directory is a partition's in remote storage, by what is in it, or by its name where it is empty.
 
     One that has Kafka's own files is a broker's, whatever else somebody has put there.
     """
-    names = [entry.name for entry in entries]
     if not names:
         return parse_remote_partition_path(os.path.abspath(path)) is not None
     is_local = any(parse_segment_file_name(name) is not None or name in TEXT_FILES for name in names)

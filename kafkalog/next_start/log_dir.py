@@ -5,16 +5,12 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from kafkalog.core.filename import (
-    CLUSTER_METADATA_TOPIC,
-    PartitionName,
-    parse_partition_name,
-    parse_segment_file_name,
-)
+from kafkalog.core.filename import CLUSTER_METADATA_TOPIC, PartitionName, parse_partition_name
 from kafkalog.core.release import release_text
 from kafkalog.core.spoken import agreeing, count_text
 from kafkalog.errors import UnreadableFile
 from kafkalog.files.log_dir import CLEAN_SHUTDOWN, META_PROPERTIES, RECOVERY_POINTS
+from kafkalog.files.partition import snapshot_offsets
 from kafkalog.files.paths import has_gone, join
 from kafkalog.kafka.cleaner_traces import CleanerTraces
 from kafkalog.kafka.gone_offsets import AT_END, Gone, gone_offsets, is_partial_copy
@@ -114,8 +110,7 @@ def _in_context(
         for name, outcome in with_side_effects(state, predictions).items()
     }
     for name, outcome in outcomes.items():
-        aside = _set_aside(state, name, outcome)
-        if aside is not None:
+        if (aside := _set_aside(state, name, outcome)) is not None:
             outcomes[name] = replace(outcome, set_aside=aside)
     start = state.metadata_start
     if METADATA_LOG in outcomes and start is not None and (start.is_changed or start.gone):
@@ -213,10 +208,9 @@ def _stop_traces(state: LogDirState, name: str, outcome: Outcome) -> StopTraces:
     point = state.recovery_points.get((parsed.topic, parsed.partition))
     is_marked = bool(parsed.mark)
     directory = state.log_dir.partition_directory(name)
+    snapshots = snapshot_offsets(directory)
     active = max((file for file in directory.names if file.endswith(".log")), default=None)
     has_records = active is not None and bool(directory.size_of(active))
-    parsed_files = (parse_segment_file_name(file) for file in directory.names if file.endswith(".snapshot"))
-    snapshots = {one.base_offset for one in parsed_files if one is not None}
     has_producers = bool(snapshots) or (has_records and bool(outcome.epochs_after))
     lacks_snapshot = end not in snapshots and has_producers and has_records and outcome.log_start_offset != end
     return StopTraces(

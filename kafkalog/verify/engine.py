@@ -254,7 +254,7 @@ class _Run:
                 self._add_log_dir(found)
             elif found.kind is Kind.TIER:
                 self.tiers.add(found.path)
-            elif found.directory is not None and is_remote(found.path, found.directory.entries):
+            elif found.directory is not None and is_remote(found.path, found.directory.names):
                 self.tiers.add_partition(found.path)
             elif found.kind is Kind.PARTITION:
                 self.jobs.append(_Job(found.path, found.directory))

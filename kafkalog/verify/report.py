@@ -90,7 +90,8 @@ class PartitionReport:
 
     def under(self, policy: Policy) -> PartitionReport:
         """The report as a policy grades it."""
-        return replace(self, findings=policy.graded(self.findings))
+        graded = policy.graded(self.findings)
+        return self if graded == self.findings else replace(self, findings=graded)
 
     @property
     def verdict(self) -> str:

@@ -54,6 +54,20 @@ def test_what_a_lost_worker_was_at_is_unknown_and_says_why():
     assert all(outcome.is_unknown and "ended by SIGKILL" in outcome.reason for outcome in outcomes)
 
 
+def test_of_predictions_handed_out_together_only_the_one_that_ends_workers_is_unknown():
+    class LosesOne(Executor):
+        def submit(self, function, /, *args, **kwargs):
+            future = Future()
+            if args == (-3,) or args == ([(-n,) for n in range(8)],):
+                future.set_exception(WorkerLost("was ended by SIGKILL"))
+            else:
+                future.set_result(function(*args, **kwargs))
+            return future
+
+    results = each(LosesOne(), abs, ((Sized(-number),) for number in range(20)), lambda *lost: lost)
+    assert list(results) == [(-3, str(WorkerLost("was ended by SIGKILL"))) if number == 3 else number for number in range(20)]
+
+
 def test_jobs_that_are_no_number_are_refused():
     with pytest.raises(RequestError, match="jobs"):
         next_starts(PATHS, jobs="many")

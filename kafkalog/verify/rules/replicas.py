@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import Enum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from kafkalog.core.command_line import command_on, quoted
 from kafkalog.verify.finding import Hit, Severity
@@ -26,8 +25,7 @@ class Divergence(Enum):
     BYTES = "same leader epoch, different bytes"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ReplicaPair:
+class ReplicaPair(NamedTuple):
     """Two replicas of a partition, and the first batch in which they differ below the end of the shorter one.
 
     `ends`: for each leader epoch, ascending, the offset after its last batch here and there, None where it has none.
@@ -46,8 +44,7 @@ class ReplicaPair:
     other_log_end: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FuturePair:
+class FuturePair(NamedTuple):
     """A future directory of a partition, and the first batch in which it differs from the current one."""
 
     pair: ReplicaPair

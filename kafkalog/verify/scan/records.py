@@ -235,7 +235,7 @@ class RecordLook:
         return LegacyRecords(
             path=self._path,
             batch=batch,
-            count=count,
+            messages=count,
             first_offset=first,
             last_offset=last,
             ordered=ordered,

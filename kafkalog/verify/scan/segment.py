@@ -252,7 +252,7 @@ class Scanner:
         if self._producers.zeros:
             position, first, last = self._producers.first_zeros
             span = Span(position, position + BATCH_HEADER.size)
-            self._emit(ZeroProducers(path=self._path, count=self._producers.zeros, span=span, offsets=(first, last)))
+            self._emit(ZeroProducers(path=self._path, batches=self._producers.zeros, span=span, offsets=(first, last)))
         times = self._times.of_segment(self._path)
         if times is not None:
             self._emit(times)
@@ -575,8 +575,8 @@ class Scanner:
         records: LegacyRecords | None = None
         if crc_ok and (batch.compression_id == 0 or not self._quick):
             records = self._records.legacy(batch)
-            state.records += records.count
-            if records.count:
+            state.records += records.messages
+            if records.messages:
                 base = min(base, records.first_offset)
         elif batch.compression_id:
             # Only decompression tells where a wrapper begins; without it, where it may begin at the earliest.
