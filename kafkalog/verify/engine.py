@@ -25,7 +25,7 @@ from kafkalog.core.release import release_text
 from kafkalog.core.suggestion import did_you_mean
 from kafkalog.errors import UnreadableFile
 from kafkalog.files.arguments import check_type, items_of, path_of
-from kafkalog.files.classify import Classified, Kind, classify
+from kafkalog.files.classify import Classified, Kind, NothingOfKafka, classify
 from kafkalog.files.cores import cores, may_fork
 from kafkalog.files.directory import Directory
 from kafkalog.files.log_dir import LogDir, PartitionContext
@@ -33,7 +33,7 @@ from kafkalog.files.mistakes import check_file_name
 from kafkalog.files.mounted import problems_since
 from kafkalog.files.paths import join
 from kafkalog.files.restraint import is_limited, sparing_cache
-from kafkalog.files.tier import is_remote
+from kafkalog.files.tier import is_emptied, is_remote
 from kafkalog.files.workers import workers_or
 from kafkalog.kafka.scanned_log import NO_LOGS, PackedLogs
 from kafkalog.next_start.options import options_of
@@ -261,7 +261,11 @@ class _Run:
             else:
                 self._add_file(found.path)
         except UnreadableFile as error:
-            self.not_checked.append(NotChecked(error.path, error.reason, failed=True))
+            missed = NotChecked(error.path, error.reason, failed=True)
+            if isinstance(error, NothingOfKafka) and is_emptied(error.path):
+                self.tiers.add_empty(missed)
+            else:
+                self.not_checked.append(missed)
 
     def miss(self) -> None:
         """All arguments are in: note the patterns that chose nothing."""
@@ -384,6 +388,7 @@ class _Run:
                 compacted=judged.compacted,
                 is_file=job.only is not None,
                 kinds=judged.kinds,
+                regular=judged.regular,
             )
         )
         if log_dir is not None:

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 from kafkalog.core.checkpoint import EpochEntry
 from kafkalog.core.control import ABORT, COMMIT
-from kafkalog.kafka.scanned_log import ScannedEvent, ScannedLog
-from kafkalog.replay.producer_events import ProducerRun, TransactionEnd
+from kafkalog.kafka.scanned_log import ScannedEvent, ScannedLog, ScannedProducers
+from kafkalog.replay.producer_events import LoneRuns, ProducerRun, TransactionEnd
 from kafkalog.verify.finding import Severity
 
 if TYPE_CHECKING:
@@ -41,8 +41,8 @@ def within(logs: Iterable[tuple[str, ScannedLog]], most_events: int) -> dict[str
     """Those of some logs that have no more events of producers than are left to be kept after the ones before."""
     found: dict[str, ScannedLog] = {}
     for name, log in logs:
-        if len(log.events) <= most_events:
-            most_events -= len(log.events)
+        if log.events_held <= most_events:
+            most_events -= log.events_held
             found[name] = log
     return found
 
@@ -75,9 +75,11 @@ def _sound_part(scan: SegmentScan) -> ScannedLog | None:
     )
 
 
-def _events(scan: SegmentScan) -> Iterator[ScannedEvent]:
+def _events(scan: SegmentScan) -> Iterator[ScannedEvent | ScannedProducers]:
     for event in scan.events:
-        if isinstance(event, ProducerRun):
+        if isinstance(event, LoneRuns):
+            yield ScannedProducers(event.first_offsets(), *event.places())
+        elif isinstance(event, ProducerRun):
             yield ScannedEvent(
                 event.producer_id,
                 event.first_offset,

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from kafkalog.files.directory import Directory
     from kafkalog.kafka.scanned_log import PackedLogs
     from kafkalog.replay.producers import OpenTransaction
+    from kafkalog.replay.regular_records import RegularLog
     from kafkalog.verify.checks.controller import PartitionClaim
     from kafkalog.verify.checks.log_dir import LogDirCheck
     from kafkalog.verify.report import PartitionReport
@@ -67,6 +68,7 @@ class Verified:
         compacted: Whether its log was compacted, by what is said of it and by its batches.
         is_file: Whether a single file of it was asked for.
         kinds: Of the files that are there: suffixes of the segments' files, names of the others.
+        regular: Of a coordinator's topic what its records say of a load, where all are regular; None: only a replay tells.
     """
 
     listed: Directory
@@ -79,6 +81,7 @@ class Verified:
     compacted: bool = False
     is_file: bool = False
     kinds: frozenset[str] = frozenset()
+    regular: RegularLog | None = None
 
     def __post_init__(self) -> None:
         self.kinds = _same(self.kinds)

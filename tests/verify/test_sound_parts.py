@@ -172,5 +172,5 @@ def test_what_is_packed_is_what_was_found_also_in_another_process():
     )
     packed = pickle.loads(pickle.dumps(PackedLogs(logs)))
     assert dict(packed) == dict(packed.items()) == logs
-    assert packed.events == sum(len(log.events) for log in logs.values()) > 0
+    assert packed.events == sum(log.events_held for log in logs.values()) > 0
     assert len(PackedLogs({})) == 0

@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 
     from kafkalog.core.log_digests import LogDigests
     from kafkalog.replay.producers import OpenTransaction
+    from kafkalog.replay.regular_records import RegularLog
     from kafkalog.verify.checks.controller import PartitionClaim
     from kafkalog.verify.facts import PartitionFacts
     from kafkalog.verify.finding import Finding
@@ -68,6 +69,7 @@ class JudgedPartition(NamedTuple):
         kinds: Of the files that are there: suffixes of the segments' files, names of the others.
         texts_of_windows: Text files whose lines end in CR LF.
         line_ends: Path of a binary file → how its line ends were changed.
+        regular: Of a coordinator's topic what its records say of a load, where all are regular; None: only a replay tells.
     """
 
     report: PartitionReport
@@ -81,6 +83,7 @@ class JudgedPartition(NamedTuple):
     kinds: frozenset[str]
     texts_of_windows: tuple[str, ...]
     line_ends: Mapping[str, str]
+    regular: RegularLog | None
 
 
 def judge_partition(facts: PartitionFacts) -> JudgedPartition:
@@ -131,6 +134,7 @@ def judge_partition(facts: PartitionFacts) -> JudgedPartition:
         kinds=facts.directory.kinds,
         texts_of_windows=facts.texts_of_windows,
         line_ends=facts.line_ends,
+        regular=facts.regular,
     )
 
 
