@@ -14,9 +14,9 @@ T = TypeVar("T")
 R = TypeVar("R")
 
 #: Pieces of a bundle, at most.
-_PIECES = 8
-#: Bytes to be looked at from which on a bundle takes no more: what is left over at the end should not keep one worker busy.
-_BYTES = 4 << 20
+_PIECES = 16
+#: Bytes that are looked at for one, unless a single piece is larger: at the end no worker should wait long for another one.
+_BYTES = 1 << 20
 
 
 class Bundles(Generic[T, R]):
@@ -39,6 +39,8 @@ class Bundles(Generic[T, R]):
             piece: What a worker is given.
             size: Bytes that it looks at.
         """
+        if self._open.pieces and self._open.size + size > _BYTES:
+            self._send(self._open)
         bundle = self._open
         bundle.pieces.append(piece)
         bundle.size += size

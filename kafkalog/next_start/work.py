@@ -21,7 +21,7 @@ __all__ = ["each"]
 
 R = TypeVar("R")
 #: Predictions that are begun before the first result is taken; there may be thousands, and each holds a directory.
-_AHEAD = 64
+_AHEAD = 256
 
 
 def each(
@@ -30,12 +30,12 @@ def each(
     arguments: Iterable[tuple[Directory, *tuple[Any, ...]]],
     otherwise: Callable[..., R],
 ) -> Iterator[R]:
-    """What a function makes of each tuple of arguments; of those whose worker was lost, `otherwise` with the reason.
+    """What a function makes of each directory; of those whose worker was lost, `otherwise` with the reason.
 
     Args:
         executor: Where to work; None: here.
         function: The function.
-        arguments: Its arguments, and those of `otherwise` before the reason: the directory that is predicted, and others.
+        arguments: Each time a directory and the others of its arguments, which are those of `otherwise` before the reason.
         otherwise: What stands for a result that is not to be had.
     """
     if executor is None:

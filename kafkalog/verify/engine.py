@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from kafkalog.core.filename import (
     BOOTSTRAP_CHECKPOINT,
+    COORDINATOR_TOPICS,
     LOG_DIR_FILES,
     is_metadata_log,
     parse_partition_name,
@@ -41,7 +42,6 @@ from kafkalog.verify.causes import name_causes
 from kafkalog.verify.checks.brokers import LogsHere, Subject, add_findings, compare_log_dirs, compare_partitions
 from kafkalog.verify.checks.clean_stop import doubt_markers
 from kafkalog.verify.checks.controller import Controllers, States, states_for
-from kafkalog.verify.checks.coordinators import Coordinators
 from kafkalog.verify.checks.copies import fold_what_was_not_copied
 from kafkalog.verify.checks.foreign_logs import name_originals
 from kafkalog.verify.checks.log_dir import LogDirCheck
@@ -56,7 +56,6 @@ from kafkalog.verify.scan.parts import Division
 from kafkalog.verify.scan.results import Settings
 from kafkalog.verify.second_look import Gone, Look, Looker
 from kafkalog.verify.sound_parts import MOST_EVENTS, within
-from kafkalog.verify.telling import told_of
 from kafkalog.verify.tiers import Tiers
 from kafkalog.verify.verified import Verified
 
@@ -432,7 +431,7 @@ class _Run:
         division = Division(workers, lambda: self._total) if workers > 1 and may_fork() and not is_limited() else None
         looker = Looker(self.settings, executor, min(2, cores()), self.journal, division)
         begun: deque[tuple[_Job, Look]] = deque()
-        ahead = 0
+        ahead = 0.0
         for job in self.jobs:
             try:
                 begun.append((job, looker.begin(job.first)))
@@ -483,17 +482,26 @@ class _Run:
         if not self.settings.quick:  # metadata is records
             controllers.read(self.log_dirs, [one.partition for one in self.done if not one.is_file and one.owner is None])
         self.not_checked.extend(controllers.not_checked)
-        coordinators = Coordinators(self.done)
-        unloaded = () if self.settings.quick else coordinators.unloaded(self.release)
         logs = LogsHere(self.done)
-        add_findings(self.done, chain(compare_partitions(self.done, logs, controllers), coordinators.hanging(), unloaded))
+        add_findings(self.done, chain(compare_partitions(self.done, logs, controllers), self._of_coordinators()))
         for one, renamed in renamed_directories(self.done, self.log_dirs, controllers):
             one.report = replace(one.report, findings=in_order((*one.report.findings, *findings_of(renamed))))
         self._ask(controllers.producer_ids(one.claim for one in self.done if one.claim is not None and not one.is_file))
         name_originals(self.done)
         self.findings = name_causes(self.done, self.findings)
         if self.settings.digests:
+            from kafkalog.verify.telling import told_of
+
             self.told = told_of(self.done, self.log_dirs, controllers, logs)
+
+    def _of_coordinators(self) -> Iterator[tuple[int, object]]:
+        """What coordinators make of their topics, where there are any."""
+        if any(one.topic in COORDINATOR_TOPICS for one in self.done):
+            from kafkalog.verify.checks.coordinators import Coordinators
+
+            coordinators = Coordinators(self.done)
+            yield from coordinators.hanging()
+            yield from () if self.settings.quick else coordinators.unloaded(self.release)
 
     def _ask(self, subjects: Iterable[Subject]) -> None:
         """Ask the rules about what belongs to no single partition."""

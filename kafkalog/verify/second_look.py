@@ -61,9 +61,9 @@ class Look(NamedTuple):
     share: Share[Seen] | None = None
 
     @property
-    def size(self) -> int:
-        """How many tasks it is for workers."""
-        return len(self.scans) + (self.share is not None)
+    def size(self) -> float:
+        """How many tasks it is for workers; of small directories several are one."""
+        return len(self.scans) if self.share is None else 0.25
 
 
 class Seen(NamedTuple):

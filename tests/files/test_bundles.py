@@ -28,18 +28,18 @@ def doubled(numbers):
 def test_pieces_are_handed_out_together_and_each_gets_its_result():
     workers = Noting()
     work = Bundles(workers, doubled)
-    shares = [work.add(number, 1) for number in range(20)]
-    assert workers.given == [[*range(8)], [*range(8, 16)]]
-    assert [share.result() for share in shares] == [2 * number for number in range(20)]
-    assert workers.given[2:] == [[*range(16, 20)]]
+    shares = [work.add(number, 1) for number in range(40)]
+    assert workers.given == [[*range(16)], [*range(16, 32)]]
+    assert [share.result() for share in shares] == [2 * number for number in range(40)]
+    assert workers.given[2:] == [[*range(32, 40)]]
 
 
-def test_a_bundle_with_much_to_look_at_takes_no_more():
+def test_large_pieces_are_handed_out_alone():
     workers = Noting()
     work = Bundles(workers, doubled)
-    for number, size in enumerate((1, bundles._BYTES, bundles._BYTES // 2, bundles._BYTES // 2, 1)):
+    for number, size in enumerate((1, bundles._BYTES, bundles._BYTES // 2, bundles._BYTES // 2, 1, 2 * bundles._BYTES, 1)):
         work.add(number, size)
-    assert workers.given == [[0, 1], [2, 3]]
+    assert workers.given == [[0], [1], [2, 3], [4], [5]]
 
 
 def test_a_bundle_whose_result_is_asked_for_is_not_waited_for_and_takes_no_more():

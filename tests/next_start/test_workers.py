@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from concurrent.futures import Executor, Future
+from typing import NamedTuple
 
 import pytest
 
@@ -54,42 +55,60 @@ def test_what_a_lost_worker_was_at_is_unknown_and_says_why():
     assert all(outcome.is_unknown and "ended by SIGKILL" in outcome.reason for outcome in outcomes)
 
 
-def test_of_predictions_handed_out_together_only_the_one_that_ends_workers_is_unknown():
-    class LosesOne(Executor):
-        def submit(self, function, /, *args, **kwargs):
-            future = Future()
-            if args == (-3,) or args == ([(-n,) for n in range(8)],):
-                future.set_exception(WorkerLost("was ended by SIGKILL"))
-            else:
-                future.set_result(function(*args, **kwargs))
-            return future
-
-    results = each(LosesOne(), abs, ((Sized(-number),) for number in range(20)), lambda *lost: lost)
-    assert list(results) == [(-3, str(WorkerLost("was ended by SIGKILL"))) if number == 3 else number for number in range(20)]
-
-
 def test_jobs_that_are_no_number_are_refused():
     with pytest.raises(RequestError, match="jobs"):
         next_starts(PATHS, jobs="many")
 
 
-class Sized(int):
-    """Stands for a directory."""
+class Folder(NamedTuple):
+    """A directory, as far as its place and its size go."""
 
-    size = 0
+    number: int
+    size: int
 
 
-def test_only_a_few_predictions_are_begun_ahead():
-    begun = []
+def number_of(folder):
+    return folder.number + 1
 
-    class Counting(Executor):
-        def submit(self, function, /, *args, **kwargs):
-            begun.extend(*args)
-            future = Future()
+
+class Counting(Executor):
+    """Does what it is given at once, and notes it; loses every task with a folder of `deadly` numbers in it."""
+
+    def __init__(self, deadly=()):
+        self.begun = []
+        self.deadly = deadly
+
+    def submit(self, function, /, *args, **kwargs):
+        group = [folder.number for (folder,) in args[0]] if isinstance(args[0], list) else [args[0].number]
+        self.begun.append(group)
+        future = Future()
+        if set(group) & set(self.deadly):
+            future.set_exception(WorkerLost("was ended by SIGKILL"))
+        else:
             future.set_result(function(*args, **kwargs))
-            return future
+        return future
 
-    results = each(Counting(), lambda number: number + 1, ((Sized(number),) for number in range(1000)), lambda *_: None)
+
+def test_only_a_few_directories_are_begun_ahead():
+    executor = Counting()
+    results = each(executor, number_of, ((Folder(number, 1000),) for number in range(1000)), lambda *_: None)
     assert next(results) == 1
-    assert len(begun) < 100
+    assert sum(map(len, executor.begun)) < 400
     assert list(results) == list(range(2, 1001))
+
+
+def test_small_directories_travel_together_and_large_ones_alone():
+    executor = Counting()
+    sizes = [1000] * 40 + [1 << 20] * 3 + [1 << 19] * 3
+    folders = [Folder(number, size) for number, size in enumerate(sizes)]
+    assert list(each(executor, number_of, zip(folders), lambda *_: None)) == list(range(1, 47))
+    assert list(map(len, executor.begun)) == [16, 16, 8, 1, 1, 1, 2, 1]
+
+
+def test_only_those_are_unknown_over_which_a_worker_is_lost_alone():
+    executor = Counting(deadly={5, 17})
+    folders = [Folder(number, 1000) for number in range(40)]
+    found = list(each(executor, number_of, zip(folders), lambda folder, why: (folder.number, "SIGKILL" in why)))
+    assert [one for one in found if isinstance(one, tuple)] == [(5, True), (17, True)]
+    assert found[4] == 5
+    assert found[6] == 7
