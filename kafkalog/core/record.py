@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import lru_cache
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from kafkalog.core.cursor import Cursor
 from kafkalog.errors import BadLength, FormatError
@@ -16,6 +16,7 @@ __all__ = [
     "NO_TIMESTAMP",
     "RECORD_FIELDS",
     "AbortedRecord",
+    "BatchRecord",
     "FieldPlace",
     "KeptRecord",
     "Record",
@@ -117,7 +118,23 @@ def _headers_of(section: bytes) -> tuple[RecordHeader, ...]:
     return read_headers(Cursor(section))
 
 
-class AbortedRecord(Record):
+class _OfTuple(tuple[Any, ...]):
+    """In front of a named tuple: makes one of a tuple without a function of Python in between."""
+
+    __slots__ = ()
+    __new__ = tuple.__new__
+
+    def __getnewargs__(self) -> tuple[tuple[Any, ...]]:
+        return (tuple(self),)
+
+
+class BatchRecord(_OfTuple, Record):
+    """A record that its batch gave."""
+
+    __slots__ = ()
+
+
+class AbortedRecord(_OfTuple, Record):
     """A record of an aborted transaction."""
 
     __slots__ = ()
@@ -128,7 +145,7 @@ class AbortedRecord(Record):
         return True
 
 
-class KeptRecord(Record):
+class KeptRecord(_OfTuple, Record):
     """A record of a committed transaction, or of none."""
 
     __slots__ = ()

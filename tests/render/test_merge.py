@@ -12,7 +12,8 @@ from click.testing import CliRunner
 from kafkalog.cli.main import main
 from kafkalog.errors import RequestError
 from kafkalog.render.merged_report import Run, merged_report
-from kafkalog.verify import Policy, verify
+from kafkalog.verify import Policy, across, verify
+from kafkalog.verify.fitting import is_replica
 from tests.log_dirs import FIXTURES, fixture, unpack
 from tests.verify.lab import Lab, fields, header
 from tests.verify.test_clusters import add_marker, change_meta, other_id
@@ -76,6 +77,15 @@ def test_the_summary_is_that_of_one_run_over_everything(tmp_path):
 
 def test_lines_come_back_as_they_were(hosts):
     text = printed(hosts, "one")
+    assert merged_report([Run("one", text)]).to_jsonl() == text
+
+
+def test_lines_of_a_log_dir_that_does_not_say_whose_it_is_come_back_too(tmp_path):
+    """Whether its broker starts is not known, so that some of their fields are null."""
+    shutil.copytree(FIXTURES / "broker/2.1.1/plain/odd-times-0", tmp_path / "odd-times-0")
+    (tmp_path / "-0").mkdir()
+    text = verify(str(tmp_path), now=NOW).to_jsonl()
+    assert '"broker": null' in text
     assert merged_report([Run("one", text)]).to_jsonl() == text
 
 
@@ -150,6 +160,7 @@ def test_standard_input_is_a_run_too(files):
     ("text", "words"),
     [
         ("", "h: the lines end without a summary"),
+        ("[" * 100_000, "h: line 1 is no line of `kafkalog verify --format jsonl`"),
         ("no json\n", "h: line 1 is no line of `kafkalog verify --format jsonl`"),
         ('{"schema": "kafkalog.dump/1", "type": "batch"}\n', "h: line 1 is of the schema 'kafkalog.dump/1'"),
         (
@@ -161,6 +172,34 @@ def test_standard_input_is_a_run_too(files):
 def test_other_lines_are_refused_with_their_run(text, words):
     with pytest.raises(RequestError, match=words):
         merged_report([Run("h", text)])
+
+
+@pytest.mark.parametrize(
+    ("kind", "field", "value"),
+    [
+        ("partition", "records", "many"),
+        ("partition", "bytes", None),
+        ("partition", "log_end_offset", []),
+        ("partition", "topic_id", 5),
+        ("next_start", "reason", None),
+        ("finding", "message", 5),
+        ("finding", "offsets", []),
+        ("summary", "now", None),
+    ],
+)
+def test_a_line_that_somebody_has_changed_is_refused(kind, field, value, hosts):
+    rows = [json.loads(line) for line in printed(hosts, "one").splitlines()]
+    next(row for row in rows if row["type"] == kind)[field] = value
+    with pytest.raises(RequestError, match=r"h: line \d+ is no line of `kafkalog verify --format jsonl`"):
+        merged_report([Run("h", "\n".join(map(json.dumps, rows)))])
+
+
+def test_lines_of_some_partitions_only_are_refused_for_their_sums_would_be_wrong(hosts):
+    lines = CliRunner().invoke(main, ["verify", "--format", "jsonl", "--only", "damaged", str(hosts / "two/data")]).stdout
+    with pytest.raises(
+        RequestError, match=r"h: its lines are of 0 of the 6 partitions .* without --only, which can be given here"
+    ):
+        merged_report([Run("h", lines)])
 
 
 def test_compressed_lines_are_told_as_that(files, tmp_path):
@@ -237,6 +276,108 @@ def test_damaged_logs_have_no_digests(pair):
     report = verify(str(pair / "one"), now=NOW, digests=True)
     assert {one.path.rpartition("/")[2]: one.digests for one in report.partitions}["ledger-0"] is None
     assert diverging(merged_report([digested(pair, "one"), digested(pair, "two")])) == []
+
+
+# --- runs over parts of one log dir ---
+
+PARTS = {"a": {"topics": "ledger*"}, "b": {"exclude": ("ledger*", "__*")}, "c": {"topics": "__*"}}
+
+
+@pytest.fixture
+def hurt_log_dir(tmp_path):
+    """A log dir with something to say of itself, of a controller, and of a partition."""
+    path = shutil.copytree(fixture("3.9.1", "cluster-final-n1").path(), tmp_path / "n1")
+    (path / "recovery-point-offset-checkpoint").write_text("junk\n")
+    (path / "strange.file").write_text("x")
+    flip(path, "ledger-0")
+    return path
+
+
+def parts_of(path, **settings):
+    """Runs that leave out different parts, by name."""
+    return {name: Run(name, verify(str(path), now=NOW, **settings, **part).to_jsonl()) for name, part in PARTS.items()}
+
+
+def in_any_order(text):
+    return sorted(text.splitlines()[:-1]), json.loads(text.splitlines()[-1])
+
+
+def test_runs_over_parts_of_a_log_dir_are_one_run_over_it(hurt_log_dir):
+    whole = in_any_order(verify(str(hurt_log_dir), now=NOW, digests=True).to_jsonl())
+    runs = parts_of(hurt_log_dir, digests=True)
+    for order in ("abc", "cab"):
+        assert in_any_order(merged_report([runs[name] for name in order]).to_jsonl()) == whole
+    # In one file, one after the other, too; and a merge of merges.
+    assert in_any_order(merged_report([Run("all", "".join(run.text for run in runs.values()))]).to_jsonl()) == whole
+    some = merged_report([runs["b"], runs["a"]])
+    assert some.left_out == 3
+    assert in_any_order(merged_report([Run("some", some.to_jsonl()), runs["c"]]).to_jsonl()) == whole
+
+
+def test_without_digests_only_the_files_of_the_log_dir_itself_are_counted_again(hurt_log_dir):
+    lines, summary = in_any_order(verify(str(hurt_log_dir), now=NOW).to_jsonl())
+    found_lines, found = in_any_order(merged_report([*parts_of(hurt_log_dir).values()]).to_jsonl())
+    assert found_lines == lines
+    assert found | {"files": summary["files"]} == summary
+
+
+def test_what_a_policy_has_changed_in_one_part_counts_by_the_worst(hurt_log_dir):
+    runs = parts_of(hurt_log_dir)
+    row = '"id": "checkpoint-malformed", "severity": '
+    milder = runs["a"].text.replace(f'{row}"error"', f'{row}"info"')
+    assert milder != runs["a"].text
+    found = merged_report([Run("a", milder), runs["b"]])
+    assert [one.severity.label for one in found.findings if one.id == "checkpoint-malformed"] == ["error"]
+
+
+def test_what_could_not_be_read_in_a_log_dir_is_told_once_and_what_parts_leave_out_by_each(hurt_log_dir):
+    (hurt_log_dir / "meta.properties").unlink()
+    (hurt_log_dir / "meta.properties").mkdir()
+    (hurt_log_dir / "recovery-point-offset-checkpoint").unlink()
+    (hurt_log_dir / "recovery-point-offset-checkpoint").symlink_to("/nowhere")
+    settings = {"now": NOW, "since_mtime": NOW * 2}
+    runs = [Run(topic, verify(str(hurt_log_dir), **settings, topics=topic).to_jsonl()) for topic in ("ledger", "late")]
+    merged = merged_report(runs)
+    assert merged.left_out == 6
+    assert len({one for one in merged.not_checked if one.failed}) == sum(one.failed for one in merged.not_checked)
+    assert sum("left out" in one.reason for one in merged.not_checked) == 2
+
+
+def test_whole_log_dirs_of_one_path_with_other_partitions_are_those_of_two_hosts(tmp_path):
+    lines = {}
+    for name, dropped in (("one", "l*-[0-9]"), ("two", "__*-[0-9]")):
+        path = shutil.copytree(fixture("3.9.1", "cluster-final-n1").path(), tmp_path / name)
+        (path / "strange.file").write_text("x")
+        for directory in path.glob(dropped):
+            shutil.rmtree(directory)
+        lines[name] = verify(str(path), now=NOW).to_jsonl().replace(json.dumps(str(path))[1:-1], "/kafka/data")
+    found = {one.path for one in merged_report([Run(*each) for each in lines.items()]).findings}
+    assert {f"{name}:/kafka/data/strange.file" for name in lines} <= found
+
+
+def test_a_metadata_log_is_compared_by_the_part_that_has_looked_at_it(tmp_path):
+    one, other = two_quorums(tmp_path)
+    settings = {"now": NOW, "digests": True, "next_start": False}
+    parts = [Run(name, verify(str(one), **settings, **PARTS[name]).to_jsonl()) for name in "ac"]
+    found = merged_report([*parts, digested(tmp_path, other.name, next_start=False)])
+    assert "quorums-differ" in {finding.id for finding in found.all_findings()}
+
+
+def of_cluster(row, number):
+    """A line with the id of another topic."""
+    return row | ({"topic_id": f"{number}{row['topic_id'][2:]}"} if row.get("topic_id") else {})
+
+
+def test_replicas_are_looked_for_among_those_of_one_topic(hosts, monkeypatch):
+    """Each cluster has a topic of this name: their replicas are not compared, pair by pair, by what else they say."""
+    asked = []
+    monkeypatch.setattr(across, "is_replica", lambda one, other: asked.append(0) or is_replica(one, other))
+    rows = [json.loads(line) for line in printed(hosts, "two").splitlines()]
+    for count in (1, 20):
+        merged_report([Run(f"{n}", "\n".join(json.dumps(of_cluster(row, n)) for row in rows)) for n in range(10, 10 + count)])
+        assert len(asked) == 0
+    merged_report([Run(name, printed(hosts, name)) for name in ("one", "two")])
+    assert asked
 
 
 # --- what one run over everything says, and a merge of a run for each ---

@@ -13,7 +13,7 @@ from kafkalog.files.paths import join, real_name
 from kafkalog.replay.controller import Claim, against_metadata, against_state, covers_stop, read_partition_state
 from kafkalog.replay.image_records import NEXT_PRODUCER_ID
 from kafkalog.replay.metadata import read_metadata
-from kafkalog.replay.producer_events import ProducerRun, TransactionEnd
+from kafkalog.replay.producer_events import LoneRuns, ProducerRun, TransactionEnd
 from kafkalog.verify.report import NotChecked
 from kafkalog.verify.rules.clusters import ProducerIdBlocks
 from kafkalog.verify.rules.controllers import ControllerDifference
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from kafkalog.files.partition import Partition
     from kafkalog.replay.controller import Difference, PartitionStateNode
     from kafkalog.replay.metadata import Metadata
+    from kafkalog.replay.producer_events import Event
     from kafkalog.span import Span
     from kafkalog.verify.checks.log_dir import LogDirCheck
     from kafkalog.verify.facts import PartitionFacts
@@ -45,11 +46,15 @@ class PartitionClaim(NamedTuple):
     claim: Claim
     epoch_path: str
     epoch_span: Span | None
-    log_dir: Owner | None
+    log_dir: Owner | None = None
     producers: tuple[HighestProducer, ...] = ()
 
+    def in_log_dir(self, log_dir: Owner) -> PartitionClaim:
+        """What it says as one of a log dir."""
+        return self._replace(claim=self.claim._replace(broker=log_dir.identity.number), log_dir=log_dir)
 
-def claim_of(facts: PartitionFacts, log_dir: Owner | None) -> PartitionClaim | None:
+
+def claim_of(facts: PartitionFacts) -> PartitionClaim | None:
     """What a judged partition says of itself; None for what no controller is asked about: marked and unnamed directories."""
     name = facts.partition.name
     if name is None or name.mark or name.topic in METADATA_TOPICS:
@@ -65,25 +70,35 @@ def claim_of(facts: PartitionFacts, log_dir: Owner | None) -> PartitionClaim | N
         if run.epoch >= 0
     ]
     epoch, path, span = max(places, key=lambda place: place[0], default=(None, "", None))
-    broker = None if log_dir is None else log_dir.identity.number
-    claim = Claim(topic=name.topic, partition=name.partition, topic_id=facts.topic_id, epoch=epoch, broker=broker)
+    claim = Claim(topic=name.topic, partition=name.partition, topic_id=facts.topic_id, epoch=epoch, broker=None)
     return PartitionClaim(
         path=facts.path,
         claim=claim,
         epoch_path=path,
         epoch_span=span,
-        log_dir=log_dir,
         producers=tuple(_highest_producers(facts)),
     )
 
 
 def _highest_producers(facts: PartitionFacts) -> Iterator[HighestProducer]:
     """The largest producer id of the data of a log, and that of its markers."""
-    for kind in (ProducerRun, TransactionEnd):
-        events = [(event.producer_id, scan.path) for scan in facts.scans for event in scan.events if isinstance(event, kind)]
-        if events:
-            producer_id, path = max(events)
-            yield HighestProducer(producer_id, kind is TransactionEnd, path)
+    for producers, is_marker in ((_data_of, False), (_markers_of, True)):
+        highest = [(max(ids), scan.path) for scan in facts.scans if (ids := tuple(producers(scan.events)))]
+        if highest:
+            producer_id, path = max(highest)
+            yield HighestProducer(producer_id, is_marker, path)
+
+
+def _data_of(events: Iterable[Event]) -> Iterator[int]:
+    for event in events:
+        if isinstance(event, ProducerRun):
+            yield event.producer_id
+        elif isinstance(event, LoneRuns):
+            yield max(event.fields)
+
+
+def _markers_of(events: Iterable[Event]) -> Iterator[int]:
+    return (event.producer_id for event in events if isinstance(event, TransactionEnd))
 
 
 def states_for(stated: bytes | Mapping[str, bytes], paths: Iterable[str]) -> States:
