@@ -8,7 +8,7 @@ from functools import partial
 from operator import itemgetter
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
-from kafkalog.core.attributes import TRANSACTIONAL
+from kafkalog.core.attributes import CODEC_MASK, TRANSACTIONAL
 from kafkalog.core.batch import LOG_OVERHEAD, BatchHeader
 from kafkalog.core.control import ABORT, COMMIT
 from kafkalog.core.log import NEVER
@@ -314,12 +314,12 @@ class EventRecorder:
         return True
 
     def takes_marker(self, record: bytes | bytearray, head: Head, position: int) -> bool:
-        """Add a batch that is a transaction marker in which nothing is odd; False, and nothing done, when something is.
+        """Add a control batch that is a transaction marker in which nothing is odd; False, and nothing done, when something is.
 
         `record` is what follows its header.
         """
-        base, length, _, _, _, _, _, _, timestamp, producer_id, epoch, sequence, _ = head
-        if sequence != -1 or base >= self.cut:
+        base, length, _, _, _, attributes, delta, first, timestamp, producer_id, epoch, sequence, count = head
+        if delta or count != 1 or first != timestamp or sequence != -1 or attributes & CODEC_MASK or base >= self.cut:
             return False
         committed = self.committed.get(producer_id)
         if committed is not None and committed.record == record and self._folds_into(committed):

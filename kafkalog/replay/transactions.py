@@ -11,7 +11,7 @@ from functools import partial
 from itertools import accumulate
 from typing import TYPE_CHECKING, NamedTuple
 
-from kafkalog.core.attributes import CODEC_MASK
+from kafkalog.core.attributes import CONTROL, TRANSACTIONAL
 from kafkalog.core.batch import BATCH_HEADER, Damage, RecordBatch
 from kafkalog.core.control import read_control_record
 from kafkalog.core.filename import is_metadata_log
@@ -212,16 +212,6 @@ class _Copies:
         return self._images[log_dir.path]
 
 
-def _takes_marker(recorder: EventRecorder, batch: RecordBatch) -> bool:
-    """Note a batch that is an ordinary marker; False, and nothing done, when anything about it is odd."""
-    header, data = batch.header, batch.data
-    if not isinstance(data, bytes) or header.attributes & CODEC_MASK or header.records_count != 1 or header.last_offset_delta:
-        return False
-    if header.base_timestamp != header.max_timestamp:
-        return False
-    return recorder.takes_marker(data[BATCH_HEADER.size :], header, batch.position)
-
-
 class _Partitions:
     """The partitions beside `__transaction_state`; aborted transactions go where the caller wants them and are counted."""
 
@@ -246,6 +236,7 @@ class _Partitions:
         if log.name is None:
             return
         replay, recorder, last = ProducerReplay(), EventRecorder(), ""
+        is_bounded = self._until != END
         for path, item in log.walk():
             if path != last:
                 self._replay(replay, recorder, log.name, last)
@@ -253,16 +244,22 @@ class _Partitions:
             if isinstance(item, Damage):
                 self._notes.append(log.damage_note(path, item))
                 continue
-            if not isinstance(item, RecordBatch) or not item.is_transactional:
+            if not isinstance(item, RecordBatch):
                 continue
-            if not self._until.holds(item.base_offset, item.header.max_timestamp):
+            header = item.header
+            attributes = header.attributes
+            if not attributes & TRANSACTIONAL or (
+                is_bounded and not self._until.holds(header.base_offset, header.max_timestamp)
+            ):
                 continue
             if not item.crc_ok:
                 self._notes.append(Note(path, item.base_offset, "the batch's CRC is wrong; it counts all the same"))
-            if not item.is_control:
-                recorder.data(item)
+            if not attributes & CONTROL:
+                if attributes < 0 or header.last_offset_delta < 0 or not recorder.takes(header, item.position):
+                    recorder.data(item)
                 continue
-            if not _takes_marker(recorder, item):
+            data = item.data
+            if not isinstance(data, bytes) or not recorder.takes_marker(data[BATCH_HEADER.size :], header, item.position):
                 recorder.end(self._end(item, path))
             if len(recorder) >= _MOST_EVENTS:
                 self._replay(replay, recorder, log.name, path)

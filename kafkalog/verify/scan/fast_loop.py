@@ -189,7 +189,7 @@ def _walk(loop: FastLoop, buffer: Buffer, position: int) -> tuple[int, bool]:  #
                     producers.last_hole, -1, -1,
                 ]  # fmt: skip
             elif attributes == marker:
-                if delta != 0 or base_time != time or not takes_marker(data[at + header_size : end], head, begin + at):
+                if not takes_marker(data[at + header_size : end], head, begin + at):
                     odd = True
                     break
             elif not takes(head, begin + at):
