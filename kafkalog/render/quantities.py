@@ -100,7 +100,7 @@ def when(milliseconds: int) -> str:
 def _minute(number: int) -> str | None:
     """A minute since 1970, to the minute; None where no calendar reaches."""
     text = utc(number * 60_000)
-    return text[:16].replace("T", " ") if text is not None and "T" in text else None
+    return text.rpartition(":")[0].replace("T", " ") if text is not None and "T" in text else None
 
 
 def moment(milliseconds: int) -> str | None:

@@ -98,7 +98,7 @@ def hostile_values(path):
     commit = CommittedOffset(HOSTILE, HOSTILE, 0, 9, -1, HOSTILE, -1, -1, None, HOSTILE, 0)
     group = group_of(HOSTILE)
     commits = {(HOSTILE, HOSTILE, n): commit._replace(partition=n) for n in range(50)}
-    committed = CommittedOffsets(commits, {HOSTILE: group}, Places(FoundLogs((), (), ()), set(), []))
+    committed = CommittedOffsets(commits, {HOSTILE: [*commits]}, {HOSTILE: group}, Places(FoundLogs((), (), ()), set(), []))
     aborted = AbortedTransaction(HOSTILE, HOSTILE, 0, 1, 0, None, 5, -1, -1, HOSTILE)
     finding = Finding("a-rule", Severity.ERROR, HOSTILE, None, None, HOSTILE * 50, {}, HOSTILE, HOSTILE)
     topic = uuid.UUID(int=5)
