@@ -162,6 +162,7 @@ _LAZY = {
 _offer(
     html="kafkalog.render.notebook:html_of",
     jsonl="kafkalog.render.json_verify:report_json_lines",
+    merged="kafkalog.verify.merging:merged",
     plots="kafkalog.plot.api:Plots",
     report_html="kafkalog.render.report.html:report_html",
     rich="kafkalog.render.notebook:drawn",

@@ -201,7 +201,7 @@ def test_a_segment_that_ends_every_worker_is_not_checked_and_the_others_are():
 
 @pytest.mark.parametrize("path", [TWITTER, TWITTER.parent], ids=["partition", "log dir"])
 def test_a_prediction_that_ends_every_worker_is_unknown(path):
-    name = "_predict_directory" if path == TWITTER else "predict_in_situation"
+    name = "predict_directory" if path == TWITTER else "predict_in_situation"
     module = "kafkalog.verify.next_start" if path == TWITTER else "kafkalog.next_start.log_dir"
     done = verify_with("die()", path, module=module, name=name)
     assert done.returncode == 3

@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from typing import TYPE_CHECKING, Generic, NamedTuple, TypeVar
 
 from kafkalog.core.batch import Damage
@@ -73,6 +74,8 @@ def parse_java_integer(text: str, bits: int) -> int | None:
     return value if -(1 << bits - 1) <= value < 1 << bits - 1 else None
 
 
+# What a check reads of a partition the model of its next start reads again; and partitions of a topic often have the same file.
+@lru_cache(maxsize=16)
 def read_leader_epochs(data: bytes) -> Checkpoint[EpochEntry]:
     """Read a `leader-epoch-checkpoint` file. Never fails: bad lines are damage."""
 

@@ -89,6 +89,8 @@ def together(several: Iterable[LogDigests]) -> LogDigests:
 
 def first_difference(one: LogDigests, other: LogDigests, start: int, end: int) -> tuple[int, int] | None:
     """First and last offset of the first range in which two logs differ, of those that lie wholly from `start` up to `end`."""
+    if one == other:
+        return None
     width = max(one.width, other.width)
     here, there = (dict(each.of_width(width).sums) for each in (one, other))
     for number in sorted(here.keys() | there.keys()):

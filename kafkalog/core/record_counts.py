@@ -75,8 +75,7 @@ def _walk(*, any_below: bool = True) -> Callable[..., tuple[int, ...] | None]:
 
 #: The loop over many batches; `top` begins at -1, so that timestamps that are all below the base timestamp are not plain.
 _BATCHES = f"""
-def walk(data, begin, batches, least_time, keyless, odd, emit{{extra}}, signed=signed, raws=raws,
-         after_key=after_key, after_value=after_value, seen=seen):
+def walk(data, begin, batches, least_time, keyless, odd, emit{{extra}}{{own}}):
     {{setup}}
     for batch in batches:
         p, end, attributes, count, delta, base_time, time = batch
@@ -97,24 +96,35 @@ def walk(data, begin, batches, least_time, keyless, odd, emit{{extra}}, signed=s
 
 
 @cache
-def _walk_batches(*, with_keys: bool) -> Callable[..., tuple[list[PlacedBatch], int]]:
+def _walk_batches(*, with_keys: bool = False, with_values: bool = False) -> Callable[..., tuple[list[PlacedBatch], int]]:
+    def note_key(data: str) -> str:
+        return f"emit({data} if k <= {2 * LONG_KEY} else held({data}))"
+
+    emit = "\nemit(key); emit_value(val)" if with_values else ""
     return compile_walk(
-        "if o < e: raise Irregular\ne = o + 1\nif t > top: top = t\nelif t < low: low = t",
+        f"if o < e: raise Irregular\ne = o + 1\nif t > top: top = t\nelif t < low: low = t{emit}",
         setup="left = []; empty = 0",
         otherwise="left.append(batch)",
         finish="return left, empty",
         names=(("held", held_key),),
-        payload=(lambda data: f"emit({data} if k <= {2 * LONG_KEY} else held({data}))") if with_keys else None,
-        values=False,
-        key_null="without_key += 1",
-        value_null="without_value += 1",
+        payload=str if with_values else note_key if with_keys else None,
+        extra=", emit_value" if with_values else "",
+        values=with_values,
+        key_null="key = None; without_key += 1",
+        value_null="val = None; without_value += 1",
         headers=CHECKED_HEADERS,
         frame=_BATCHES,
     )
 
 
 def plain_batches(
-    data: bytes, begin: int, batches: Iterable[PlacedBatch], least_time: int, keyless: int, keys: list[bytes] | None = None
+    data: bytes,
+    begin: int,
+    batches: Iterable[PlacedBatch],
+    least_time: int,
+    keyless: int,
+    keys: list[bytes] | None = None,
+    records: tuple[list[bytes | None], list[bytes | None]] | None = None,
 ) -> tuple[list[PlacedBatch], int]:
     """Go over the records of batches of which few are not plain.
 
@@ -127,14 +137,20 @@ def plain_batches(
         batches: The batches.
         least_time: The least timestamp that is plain.
         keyless: How many of those with records without a key are not plain; the first ones.
-        keys: Gets the keys of the plain batches, in which control batches are none then; those of others may be among them.
+        keys: Gets the keys of the plain batches, as they are held; control batches are none of these then, and those of others
+            may be among them.
+        records: Gets the keys as they are, and the values; the same holds.
 
     Returns:
         The batches that are not plain, and how many records without a value the others have.
     """
-    if keys is None:
-        return _walk_batches(with_keys=False)(data, begin, batches, least_time, keyless, CODEC_MASK, None)
-    return _walk_batches(with_keys=True)(data, begin, batches, least_time, keyless, CODEC_MASK | CONTROL, keys.append)
+    odd = CODEC_MASK | CONTROL
+    if records is not None:
+        emit, emit_value = records[0].append, records[1].append
+        return _walk_batches(with_values=True)(data, begin, batches, least_time, keyless, odd, emit, emit_value)
+    if keys is not None:
+        return _walk_batches(with_keys=True)(data, begin, batches, least_time, keyless, odd, keys.append)
+    return _walk_batches()(data, begin, batches, least_time, keyless, CODEC_MASK, None)
 
 
 def count_records(data: Bytes | bytearray, start: int, end: int, count: int, codec: int) -> RecordCounts[int] | None:

@@ -124,10 +124,12 @@ CHECKED_HEADERS = HeaderSink(finish="raw = True", none="True", repeats=True)
 #: Leaves records with headers to another loop.
 NO_HEADERS = HeaderSink(begin="raise Irregular")
 
+#: What a loop names in each record, as parameters.
+_OWN = ", signed=signed, raws=raws, after_key=after_key, after_value=after_value, seen=seen"
+
 #: A loop over records: around what is done for each of them, `{record}`.
 _FRAME = """
-def walk(data, p, end, count, base_offset, base_timestamp{extra}, signed=signed, raws=raws,
-         after_key=after_key, after_value=after_value, seen=seen):
+def walk(data, p, end, count, base_offset, base_timestamp{extra}{own}):
     i = 0
     try:
         {setup}
@@ -281,7 +283,7 @@ def compile_walk(
         values: Whether `val` is needed; if not, it is undefined.
         headers: What happens with headers.
         frame: The loop around, with `{record}` on a line of its own: `data[p]` is where one begins, `end` where all of them
-            end.
+            end; `{own}` ends the parameters.
 
     Returns:
         `walk(data, at, end, count, base_offset, base_timestamp, ...)`: reads `count` records that must fill
@@ -306,7 +308,7 @@ def compile_walk(
     )
     blanks = frame[: frame.index("{record}")].rpartition("\n")[2]
     record = indent(record, blanks).strip()
-    source = frame.format(extra=extra, setup=setup, finish=finish, otherwise=otherwise, record=record)
+    source = frame.format(extra=extra, own=_OWN, setup=setup, finish=finish, otherwise=otherwise, record=record)
     space: dict[str, Any] = {
         "Irregular": Irregular,
         "signed": _SIGNED,

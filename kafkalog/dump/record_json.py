@@ -363,8 +363,7 @@ def _sizes() -> tuple[bytes, ...]:
 
 #: The loop over records of a batch, one way as far as it goes. `e` is the offset delta that is expected.
 _FRAME = """
-def walk(data, p, end, count, base_offset, base_timestamp{extra}, signed=signed, raws=raws,
-         after_key=after_key, after_value=after_value, seen=seen):
+def walk(data, p, end, count, base_offset, base_timestamp{extra}{own}):
     i = 0; values = []; extend = values.extend; gaps = []; is_regular = True
     {setup}
     try:

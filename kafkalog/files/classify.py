@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
     from kafkalog.files.directory import Entry
 
-__all__ = ["NOTHING_OF_KAFKA", "Classified", "Kind", "classify", "kind_of_directory"]
+__all__ = ["NOTHING_OF_KAFKA", "Classified", "Kind", "NothingOfKafka", "classify", "kind_of_directory"]
 
 #: Why a directory is refused that is neither a partition directory nor a log dir.
 NOTHING_OF_KAFKA = "holds nothing of Kafka: no segment files, no partition directories"
@@ -54,6 +54,10 @@ class Kind(enum.Enum):
 
 #: What the library opens each kind with.
 _OPENS = {Kind.FILE: "open_segment", Kind.PARTITION: "open_partition", Kind.LOG_DIR: "open_log_dir"}
+
+
+class NothingOfKafka(UnreadableFile):
+    """A directory that was listed, and holds nothing of Kafka."""
 
 
 class Classified(NamedTuple):
@@ -94,7 +98,7 @@ def classify(path: str, *, tier: bool = False) -> Classified:
     entries = directory.entries
     from kafkalog.files.tier import is_remote, take_in
 
-    if is_remote(path, entries):
+    if is_remote(path, directory.names):
         take_in(path)
         return Classified(path, Kind.PARTITION, Directory(path))
     if remote := _partitions_of_tier(path, entries):
@@ -112,7 +116,7 @@ def classify(path: str, *, tier: bool = False) -> Classified:
 
         mistaken = mistaken_directory(path, entries)
         if mistaken is not None or kind is None:
-            raise next(iter(problems_since()), UnreadableFile(path, mistaken or NOTHING_OF_KAFKA))
+            raise next(iter(problems_since()), NothingOfKafka(path, mistaken or NOTHING_OF_KAFKA))
     return Classified(path, kind, directory)
 
 

@@ -117,6 +117,11 @@ class Directory:
         return Directory(self.path, self.parent)
 
     @property
+    def names(self) -> tuple[str, ...]:
+        """The names of everything in it, ascending."""
+        return self._names
+
+    @property
     def entries(self) -> tuple[Entry, ...]:
         """Everything in it, by name."""
         return tuple(map(self._entry, range(len(self._names))))
@@ -136,6 +141,10 @@ class Directory:
         """Bytes of all regular files in it, links followed, as far as the system told them."""
         return sum(size for size, kind in zip(self._states[2::4], self._kinds, strict=True) if kind & 2)
 
+    def size_of_all(self, ending: str) -> int:
+        """Bytes of everything in it whose name has an ending, as far as the system told them."""
+        return sum(size for name, size in zip(self._names, self._states[2::4], strict=True) if name.endswith(ending))
+
     def path_of(self, name: str) -> str:
         """The path of an entry."""
         return join(self.path, name)
@@ -148,10 +157,20 @@ class Directory:
         at = bisect_left(self._names, name)
         return self._entry(at) if at < len(self._names) and self._names[at] == name else None
 
+    def is_directory(self, name: str) -> bool:
+        """Whether there is a directory of a name."""
+        entry = self.entry(name)
+        return entry is not None and entry.is_directory
+
     def size_of(self, name: str) -> int | None:
         """Bytes of a file when the directory was listed; None when it was not there, or cannot be asked."""
         entry = self.entry(name)
         return None if entry is None else entry.size
+
+    def inode_of(self, name: str) -> int | None:
+        """The inode of a file when the directory was listed; None when it was not there, or cannot be asked."""
+        entry = self.entry(name)
+        return None if entry is None or entry.state is None else entry.state[1]
 
     @property
     def states(self) -> dict[str, FileState]:

@@ -7,9 +7,10 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 import fsspec
+from fsspec.archive import AbstractArchiveFileSystem
 
 from kafkalog.errors import RequestError
-from kafkalog.files.remote_store import Changed, Failed, Found, Listed, is_another, whole
+from kafkalog.files.remote_store import Changed, Failed, Found, Listed, Refused, is_another, whole
 from kafkalog.files.urls import scheme_of
 
 if TYPE_CHECKING:
@@ -26,7 +27,7 @@ _VERSIONS = ("ETag", "etag", "md5", "checksum")
 def _refusals() -> Iterator[None]:
     try:
         yield
-    except (FileNotFoundError, PermissionError):
+    except (FileNotFoundError, PermissionError, Refused):
         raise
     except Exception as error:  # noqa: BLE001 - a file system of somebody else's
         raise Failed(f"{type(error).__name__}: {str(error).partition(chr(10))[0]}") from None
@@ -40,6 +41,7 @@ class FsspecStore:
 
     Raises:
         RequestError: there is none of this scheme, or what it needs is not installed.
+        Refused: it cannot be opened.
     """
 
     can_list = True
@@ -47,11 +49,18 @@ class FsspecStore:
     def __init__(self, root: str) -> None:
         scheme = scheme_of(root)
         try:
+            if "::" not in root and issubclass(fsspec.get_filesystem_class(scheme), AbstractArchiveFileSystem):
+                ways = f"{scheme}://DIRECTORY::ARCHIVE, {scheme}::ARCHIVE for all of it, or the path alone of one that is here"
+                raise RequestError(f"{scheme}:// does not say which archive: {ways}")
             self._fs, base = fsspec.core.url_to_fs(root, skip_instance_cache=True)
         except (ImportError, ValueError) as error:
             raise RequestError(f"{scheme}:// cannot be read: {error}") from None
+        except RequestError:
+            raise
         except Exception as error:  # noqa: BLE001 - a file system of somebody else's
-            raise RequestError(f"{scheme}:// cannot be read: {type(error).__name__}") from None
+            # Its text may hold what is not shown; that of the system does not.
+            reason = (isinstance(error, OSError) and error.strerror) or type(error).__name__
+            raise Refused(str(reason)) from None
         self._base: str = base.rstrip("/")
 
     def _path(self, key: str) -> str:
@@ -71,7 +80,10 @@ class FsspecStore:
         with _refusals():
             self._fs.invalidate_cache()
             infos = self._fs.find(self._path(key), detail=True)
-        yield [self._found(info) for info in infos.values() if self._key_of(info["name"]) != key]
+        found = [self._found(info) for info in infos.values()]
+        if [one.key for one in found] == [""]:
+            raise Refused("is a file: give the directory that it is in")
+        yield [one for one in found if one.key != key]
 
     def listed(self, key: str) -> Listed:
         """What is in a folder."""

@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from kafkalog.core.record import Record
     from kafkalog.core.transaction_ends import TransactionEnds
 
-__all__ = ["IsolationLevel", "Partition", "open_partition"]
+__all__ = ["IsolationLevel", "Partition", "open_partition", "snapshot_offsets"]
 
 #: Kafka's names for what a consumer gets of transactions.
 IsolationLevel: TypeAlias = Literal["read_uncommitted", "read_committed"]
@@ -67,7 +67,7 @@ class Partition:
         self.directory = Directory(path) if directory is None else directory
         self.path = self.directory.path
         #: Whether it is in remote storage: its segments have ids, and there may be several of one base offset.
-        self.is_remote = is_remote(self.path, self.directory.entries)
+        self.is_remote = is_remote(self.path, self.directory.names)
         by_offset: dict[tuple[int, str], dict[str, str]] = {}
         #: Names of all regular files, ascending; and of those that are no segment's (by what they are, or None: unknown).
         self.files: list[str] = []
@@ -226,6 +226,12 @@ class Partition:
     def __repr__(self) -> str:
         offsets = f", from offset {self.segments[0].base_offset}" if self.segments else ""
         return f"Partition({self.path!r}, {len(self.segments)} segments{offsets})"
+
+
+def snapshot_offsets(directory: Directory) -> set[int]:
+    """The offsets of the `.snapshot` files in a partition directory, without a look at the others."""
+    named = ((name, parse_segment_file_name(name)) for name in directory.names if name.endswith(".snapshot"))
+    return {one.base_offset for name, one in named if one is not None and not directory.is_directory(name)}
 
 
 def open_partition(path: str | os.PathLike[str]) -> Partition:

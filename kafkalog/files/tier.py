@@ -29,13 +29,13 @@ from kafkalog.files.paths import join
 from kafkalog.files.source import FileSource
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from collections.abc import Callable, Collection, Iterator, Sequence
 
     from kafkalog.core.remote_manifest import Manifest
     from kafkalog.files.directory import Entry
     from kafkalog.files.nodes import Opened
 
-__all__ = ["RemotePartition", "RemoteSegment", "is_remote", "partitions_below", "read_partition", "take_in"]
+__all__ = ["RemotePartition", "RemoteSegment", "is_emptied", "is_remote", "partitions_below", "read_partition", "take_in"]
 
 #: How far below a path the partitions of a tier are looked for: the prefix of a bucket may have several names.
 _DEEPEST = 5
@@ -79,12 +79,11 @@ class RemotePartition(NamedTuple):
     segments: tuple[RemoteSegment, ...]
 
 
-def is_remote(path: str, entries: Iterable[Entry]) -> bool:
+def is_remote(path: str, names: Collection[str]) -> bool:
     """Whether a directory is a partition's in remote storage, by what is in it, or by its name where it is empty.
 
     One that has Kafka's own files is a broker's, whatever else somebody has put there.
     """
-    names = [entry.name for entry in entries]
     if not names:
         return parse_remote_partition_path(os.path.abspath(path)) is not None
     is_local = any(parse_segment_file_name(name) is not None or name in TEXT_FILES for name in names)
@@ -120,6 +119,22 @@ def _folders(path: str, *, is_known: bool) -> list[Entry]:
     if not is_known and not any(parse_remote_partition_path(join(path, one.name)) for one in first if one.is_directory):
         return first
     return list_directory(path, beneath=True)
+
+
+def is_emptied(path: str) -> bool:
+    """Whether there is no file in a directory, nor in the folders in it, however deep remote storage has some."""
+    waiting, seen = deque([path]), 0
+    while waiting and seen < _MOST_FOLDERS:
+        at = waiting.popleft()
+        seen += 1
+        try:
+            entries = list_directory(at, _MOST, beneath=at != path)
+        except UnreadableFile:
+            return False
+        if len(entries) >= _MOST or not all(entry.is_directory for entry in entries):
+            return False
+        waiting += [join(at, entry.name) for entry in entries]
+    return not waiting
 
 
 def take_in(path: str, only: str = "") -> None:

@@ -93,7 +93,7 @@ def _of_partitions(
     return Description(
         path=path,
         kind=kind.value,
-        log_dir=None if log_dir is None else _log_dir_info(log_dir),
+        log_dir=None if log_dir is None else _log_dir_info(log_dir, not_read if kind is Kind.LOG_DIR else []),
         partitions=tuple(infos),
         is_full=is_full,
         not_read=tuple(not_read),
@@ -143,7 +143,7 @@ def _is_log(name: str) -> bool:
     return name.endswith((".log", ".checkpoint"))
 
 
-def _log_dir_info(log_dir: LogDir) -> LogDirInfo:
+def _log_dir_info(log_dir: LogDir, not_read: list[NotRead]) -> LogDirInfo:
     problems = []
     identity = log_dir.identity
     try:
@@ -152,6 +152,7 @@ def _log_dir_info(log_dir: LogDir) -> LogDirInfo:
             problems.append(f"{META_PROPERTIES}: {meta.damage.error}")
     except UnreadableFile as error:
         problems.append(f"{META_PROPERTIES} cannot be read: {error.reason}")
+        not_read.append(NotRead(error.path, error.reason))
     era = BrokerEvidence(log_dir).era
     return LogDirInfo(
         path=log_dir.path,
@@ -164,17 +165,18 @@ def _log_dir_info(log_dir: LogDir) -> LogDirInfo:
         evidence=era.evidence,
         clean_stop=log_dir.clean_stop,
         is_in_use=log_dir.in_use,
-        checkpoints={name: _checkpoint_lines(log_dir, name, problems) for name in LOG_DIR_CHECKPOINTS},
+        checkpoints={name: _checkpoint_lines(log_dir, name, problems, not_read) for name in LOG_DIR_CHECKPOINTS},
         others=tuple(sorted({*log_dir.files, *log_dir.others} - _OWN)),
         problems=tuple(problems),
     )
 
 
-def _checkpoint_lines(log_dir: LogDir, name: str, problems: list[str]) -> int | None:
+def _checkpoint_lines(log_dir: LogDir, name: str, problems: list[str], not_read: list[NotRead]) -> int | None:
     try:
         checkpoint = log_dir.checkpoint(name)
     except UnreadableFile as error:
         problems.append(f"{name} cannot be read: {error.reason}")
+        not_read.append(NotRead(error.path, error.reason))
         return None
     if checkpoint is None:
         return None

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from kafkalog.kafka.fetched_records import ClientError
     from kafkalog.kafka.log_segments import LogSegments
 
-__all__ = ["ConsumedRecords", "Skipped"]
+__all__ = ["ConsumedRecords", "Mark", "Skipped"]
 
 #: Stretches of offsets kept, of those handed out and of those skipped; the last one then stands for the rest.
 _MOST_STRETCHES = 1_000
@@ -45,17 +45,18 @@ class _Place(NamedTuple):
     position: int
 
 
-class _Mark(NamedTuple):
-    """What had been read at some moment, to go back to."""
+class Mark(NamedTuple):
+    """What had been read at some moment, to go to."""
 
     records: int
     stops_at: int
-    handed: tuple[int, list[tuple[int, int]]]
-    skipped: tuple[int, list[Skipped]]
+    handed: tuple[int, tuple[tuple[int, int], ...]]
+    skipped: tuple[int, tuple[Skipped, ...]]
     has_skipped: bool
     place: _Place | None
     jump: tuple[int, int] | None
     aborted: int
+    has_transactions: bool
 
 
 @dataclass
@@ -66,7 +67,7 @@ class ConsumedRecords:
     are broken by nothing but `skipped`; at `stops_at` it stands at the end. `aborted` of them are of transactions that were
     aborted, though only committed ones were asked for. `error` is None when it got to the `end`, or
     waits for ever (`stuck`), or reads the same records again and again (`loops`). `offline` is what the log dir goes offline
-    for when the broker comes to it.
+    for when the broker comes to it. `has_transactions`: it came to batches or markers of transactions.
     """
 
     records: int = 0
@@ -79,6 +80,7 @@ class ConsumedRecords:
     stuck: bool = False
     loops: bool = False
     offline: str | None = None
+    has_transactions: bool = False
     _has_skipped: bool = False
     _place: _Place | None = None
     #: The last offsets that no bytes were for.
@@ -104,19 +106,35 @@ class ConsumedRecords:
             self.handed.append((offset, last))
         self._has_skipped = False
 
-    def mark(self) -> _Mark:
-        """What has been read up to now."""
-        handed = (len(self.handed), self.handed[-1:])
-        skipped = (len(self.skipped), self.skipped[-1:])
-        return _Mark(self.records, self.stops_at, handed, skipped, self._has_skipped, self._place, self._jump, self.aborted)
+    @property
+    def is_smooth(self) -> bool:
+        """Whether nothing was skipped or dropped: then a mark is all there is to say of what was read."""
+        return not self.skipped and not self._dropped
 
-    def take_back(self, mark: _Mark) -> None:
-        """Forget what was handed out and skipped since."""
+    def mark(self) -> Mark:
+        """What has been read up to now."""
+        handed = (len(self.handed), tuple(self.handed[-1:]))
+        skipped = (len(self.skipped), tuple(self.skipped[-1:]))
+        return Mark(
+            self.records,
+            self.stops_at,
+            handed,
+            skipped,
+            self._has_skipped,
+            self._place,
+            self._jump,
+            self.aborted,
+            self.has_transactions,
+        )
+
+    def go_to(self, mark: Mark) -> None:
+        """Forget what was handed out and skipped since; or, of a smooth reading, take in what another one has read since."""
         self.records, self.stops_at = mark.records, mark.stops_at
         self.handed[max(0, mark.handed[0] - 1) :] = mark.handed[1]
         self.skipped[max(0, mark.skipped[0] - 1) :] = mark.skipped[1]
         self._has_skipped, self._place, self._jump = mark.has_skipped, mark.place, mark.jump
         self.aborted = mark.aborted
+        self.has_transactions = self.has_transactions or mark.has_transactions
 
     def pass_bytes(self, segments: LogSegments, segment: int, batch: Batch) -> None:
         """Go on to a batch, which need not be the one after the last: what lies between is skipped.

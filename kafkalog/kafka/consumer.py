@@ -12,10 +12,12 @@ from itertools import islice
 from typing import TYPE_CHECKING, NamedTuple
 
 from kafkalog.core.batch import RecordBatch
+from kafkalog.core.checksum import crc32c
 from kafkalog.core.control import ABORT, read_control_type
 from kafkalog.core.legacy import LegacyBatch
 from kafkalog.core.log import Batch, walk
 from kafkalog.core.record import wrap64
+from kafkalog.core.source import Bytes, WindowedBytes
 from kafkalog.core.transaction_ends import TransactionEnds
 from kafkalog.errors import FormatError, LimitExceeded
 from kafkalog.kafka.behaviours import FETCHES_UP_TO_POSITION
@@ -28,12 +30,12 @@ from kafkalog.kafka.fetched_records import (
     contiguous_offsets,
     offsets_of,
 )
+from kafkalog.kafka.known_fetches import FetchKey, KnownFetches
 from kafkalog.kafka.reading_rules import reading_rules
 from kafkalog.kafka.record_iterators import records_of_batch
 
 if TYPE_CHECKING:
     from kafkalog.core.release import Release
-    from kafkalog.core.source import Bytes
     from kafkalog.core.transaction_index import AbortedTxn
     from kafkalog.kafka.loader import LoadedLog
     from kafkalog.kafka.log_segment import LogSegment
@@ -82,6 +84,7 @@ class _Leader:
         self.log_end = OffsetMetadata(end, active.base_offset, active.size)
         #: Base offsets of the segments with entries in their `.txnindex`: only these can hold what goes with a fetch.
         self._with_aborted = [one.base_offset for one in log.segments.all() if not one.transaction_index.is_empty]
+        self.has_aborted = bool(self._with_aborted)
 
     def last_stable(self) -> OffsetMetadata:
         """The last stable offset: UnifiedLog.fetchLastStableOffsetMetadata."""
@@ -191,18 +194,32 @@ def why_not_led(log: LoadedLog, high_watermark: int) -> str | None:
     return None
 
 
-def read_all(log: LoadedLog, *, committed: bool) -> ConsumedRecords:
-    """Read a loaded log from its start to its end, or to its last stable offset."""
+def read_all(log: LoadedLog, known: KnownFetches) -> tuple[ConsumedRecords, ConsumedRecords]:
+    """Read a loaded log from its start on: all of it, and what is committed, up to the last stable offset.
+
+    Args:
+        log: The log as loaded.
+        known: What clients have made of its bytes before, which is added to.
+    """
     leader = _Leader(log)
+    reading = _read_up_to(leader.log_end, leader, known, committed=False)
     try:
-        limit = leader.last_stable() if committed else leader.log_end
+        limit = leader.last_stable()
     except LoadFailure as error:
-        return ConsumedRecords(
-            stops_at=log.log_start_offset, end=log.log_end_offset, error=ClientError("corrupt-batch", error.text)
-        )
+        failed = ClientError("corrupt-batch", error.text)
+        return reading, ConsumedRecords(stops_at=log.log_start_offset, end=log.log_end_offset, error=failed)
+    if limit == leader.log_end and not reading.has_transactions and not leader.has_aborted:
+        return reading, reading
+    return reading, _read_up_to(limit, leader, known, committed=True)
+
+
+def _read_up_to(limit: OffsetMetadata, leader: _Leader, known: KnownFetches, *, committed: bool) -> ConsumedRecords:
+    """Read a loaded log from its start to an end."""
+    log = leader.log
     reading = ConsumedRecords(stops_at=log.log_start_offset, end=limit.offset)
     asked: set[int] = set()
     endings = _Endings(log.segments) if committed else None
+    number = known.number_of(tuple((segment.base_offset, segment.size) for segment in log.segments.all()))
     while reading.stops_at < limit.offset and reading.error is None:
         at = reading.stops_at
         if at in asked:
@@ -221,19 +238,53 @@ def read_all(log: LoadedLog, *, committed: bool) -> ConsumedRecords:
             break
         before = reading.mark()
         client = _Client(reading, log.segments, fetched.aborted, leader.release, endings)
-        failed = client.take(fetched, committed=committed)
+        failed = _take(client, fetched, number, known, committed=committed)
         if reading.stops_at < 0:
             # No consumer can stand there: an IllegalArgumentException out of SubscriptionState.
             failed = ClientError("invalid-record", f"the offset after the last one is {reading.stops_at}", uncaught=True)
         if failed is not None and (failed.uncaught or reading.records == before.records):
             # The position is taken over with the records: without any, the batches passed over do not count either.
-            reading.take_back(before)
+            reading.go_to(before)
         # What follows the end is met only by a consumer that asks for more.
         reading.error = None if reading.stops_at >= limit.offset else failed
         if reading.stops_at == at and failed is None:
             reading.stuck = True
             break
     return reading
+
+
+def _take(client: _Client, fetched: _Fetch, log: int, known: KnownFetches, *, committed: bool) -> ClientError | None:
+    """Have a client hand out a fetch, or take in what is known of that; returns what stopped it.
+
+    Args:
+        client: The client.
+        fetched: What it was sent.
+        log: The number of the log.
+        known: What is known.
+        committed: Whether it asks for committed records only.
+    """
+    reading, data = client.reading, fetched.data
+    if isinstance(data, WindowedBytes) or not reading.is_smooth:
+        return client.take(fetched, committed=committed)
+    key = FetchKey(
+        before=reading.mark(),
+        committed=committed,
+        rules=client.rules.without_errors,
+        log=log,
+        segment=fetched.segment,
+        position=fetched.position,
+        size=len(data),
+        crc=crc32c(data),
+        aborted=tuple(fetched.aborted),
+    )
+    after = known.after(key)
+    if after is not None:
+        reading.go_to(after)
+        return None
+    failed = client.take(fetched, committed=committed)
+    if failed is None and reading.is_smooth:
+        known.note(key, reading.mark())
+    return failed
 
 
 class _Endings:
@@ -267,7 +318,7 @@ class _Client:
         self._endings = endings
         self.reading = reading
         self._segments = segments
-        self._rules = reading_rules(release)
+        self.rules = reading_rules(release)
         self._waiting = sorted(aborted, key=lambda entry: entry.first_offset, reverse=True)
         self._aborting: set[int] = set()
         self._error: ClientError | None = None
@@ -279,12 +330,13 @@ class _Client:
         segment = self._segments[fetched.segment]
         scanned = segment.context.scanned_of(segment.log.file)
         sound_to = scanned.end if scanned is not None and scanned.are_records_sound else 0
-        for item in batches_of(fetched.data, fetched.position, self._rules):
+        for item in batches_of(fetched.data, fetched.position, self.rules):
             if isinstance(item, ClientError):
                 return item
             batch = item
             reading.pass_bytes(self._segments, fetched.segment, batch)
             if isinstance(batch, RecordBatch):
+                reading.has_transactions = reading.has_transactions or batch.is_transactional or batch.is_control
                 if not batch.crc_ok:
                     return ClientError("crc", f"the CRC of the batch at offset {batch.base_offset} is wrong")
                 if committed and batch.header.producer_id > -1 and self._skips(batch):
@@ -308,13 +360,13 @@ class _Client:
     def _hand_out(self, batch: RecordBatch | LegacyBatch, *, are_records_sound: bool) -> ClientError | None:
         reading = self.reading
         is_control = isinstance(batch, RecordBatch) and batch.is_control
-        offsets = contiguous_offsets(batch, self._rules, are_sound=are_records_sound)
+        offsets = contiguous_offsets(batch, self.rules, are_sound=are_records_sound)
         if offsets is not None and offsets.start >= reading.stops_at:
             if not is_control:
                 reading.add(offsets.start, len(offsets))
             reading.stops_at = wrap64(offsets.stop)
             return None
-        for offset in offsets_of(batch, self._rules):
+        for offset in offsets_of(batch, self.rules):
             if isinstance(offset, ClientError):
                 return offset
             if offset >= reading.stops_at:
@@ -330,8 +382,8 @@ class _Client:
         producer_id = batch.header.producer_id
         if batch.is_control:
             try:
-                record = next(records_of_batch(batch, self._rules), None)
-                if record is None and not self._rules.empty_marker_passes:
+                record = next(records_of_batch(batch, self.rules), None)
+                if record is None and not self.rules.empty_marker_passes:
                     self._error = ClientError("invalid-record", f"the control batch at offset {batch.base_offset} is empty")
                     return False
                 if record is not None and record.key is None:

@@ -40,6 +40,7 @@ from kafkalog.kafka.indexes import (
 )
 from kafkalog.kafka.log_input_stream import MAX_SEGMENT_SIZE, FileRecords, LoggedBatch, LogOffsetPosition
 from kafkalog.kafka.reading_rules import reading_rules
+from kafkalog.kafka.scanned_log import ScannedProducers
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -275,6 +276,9 @@ class LogSegment:
             return 0
         epochs = list(reversed(scanned.epochs))
         for event in scanned.events:
+            if isinstance(event, ScannedProducers):
+                producers.append_producers(event)
+                continue
             while epochs and epochs[-1].start_offset <= event.offset:
                 self._follow_epoch(*epochs.pop())
             completed = producers.append_scanned(event)

@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from kafkalog.core.release import Release
     from kafkalog.kafka.load_context import LoadContext
     from kafkalog.kafka.log_input_stream import FileRecords, LoggedBatch
-    from kafkalog.kafka.scanned_log import ScannedEvent
+    from kafkalog.kafka.scanned_log import ScannedEvent, ScannedProducers
 
 __all__ = ["CompletedTransaction", "ProducerStates"]
 
@@ -314,6 +314,18 @@ class ProducerStates:
         completed = append.append_scanned(event)
         self._update(append)
         return completed
+
+    def append_producers(self, event: ScannedProducers) -> None:
+        """Take over the batches, outside of transactions, of many producers."""
+        table = self._table
+        known = table.producers.keys() & event.first_offsets.keys()
+        if known:
+            for one in event.events:
+                self.append_scanned(one)
+            return
+        new = dict.fromkeys(event.first_offsets, Producer())
+        table.producers |= new
+        self._changed |= new
 
     def append_all(self, records: FileRecords) -> None:
         """Take many batches over at once: UnifiedLog.loadProducersFromRecords."""

@@ -49,6 +49,11 @@ class ReadingRules(NamedTuple):
     empty_marker_passes: bool
     header_keys_sliced: bool
 
+    @property
+    def without_errors(self) -> ReadingRules:
+        """The same where nothing is wrong: what only says which error something is does not count."""
+        return self._replace(malformed_uncaught=False, header_keys_sliced=False)
+
 
 @cache
 def reading_rules(release: Release) -> ReadingRules:

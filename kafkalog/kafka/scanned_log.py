@@ -5,9 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from kafkalog.core.checkpoint import EpochEntry
 
-__all__ = ["ScannedEvent", "ScannedLog"]
+__all__ = ["ScannedEvent", "ScannedLog", "ScannedProducers"]
 
 
 class ScannedEvent(NamedTuple):
@@ -32,6 +34,26 @@ class ScannedEvent(NamedTuple):
     last_marker: int = -1
 
 
+class ScannedProducers(NamedTuple):
+    """Producers that wrote outside of transactions, and nothing else of which the order counts.
+
+    Args:
+        first_offsets: Base offset of the first batch of each, by producer id.
+        position: The place of the first of all, in bytes.
+        last_position: That of the last one.
+    """
+
+    first_offsets: dict[int, int]
+    position: int
+    last_position: int
+
+    @property
+    def events(self) -> Iterator[ScannedEvent]:
+        """One event of each."""
+        for producer_id, offset in self.first_offsets.items():
+            yield ScannedEvent(producer_id, offset, self.position, self.last_position, is_transactional=False, marker=None)
+
+
 class ScannedLog(NamedTuple):
     """The sound start of a `.log`: batches of magic 2 alone, checksums right, offsets ascending and fit for the indexes.
 
@@ -47,16 +69,25 @@ class ScannedLog(NamedTuple):
     end: int
     places: tuple[tuple[int, int], ...]
     epochs: tuple[EpochEntry, ...]
-    events: tuple[ScannedEvent, ...]
+    events: tuple[ScannedEvent | ScannedProducers, ...]
     inode: int = 0
     are_records_sound: bool = False
+
+    @property
+    def events_held(self) -> int:
+        """How many events there are, one of each producer."""
+        return sum(len(event.first_offsets) if isinstance(event, ScannedProducers) else 1 for event in self.events)
 
     def events_between(self, start: int, end: int) -> list[ScannedEvent] | None:
         """The events of a byte range; None when that is not all of them that matter there."""
         if end > self.end:
             return None
-        found = [event for event in self.events if start <= event.position < end]
-        straddles = any(
-            event.position < start <= event.last_position or event.position < end <= event.last_marker for event in self.events
-        )
-        return None if straddles else found
+        found: list[ScannedEvent] = []
+        for event in self.events:
+            one_by_one = event.events if isinstance(event, ScannedProducers) else (event,)
+            last = event.last_position if isinstance(event, ScannedProducers) else event.last_marker
+            if event.position < start <= event.last_position or event.position < end <= last:
+                return None
+            if start <= event.position < end:
+                found += one_by_one
+        return found

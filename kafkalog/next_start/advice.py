@@ -90,7 +90,7 @@ def with_advice(outcome: Outcome, *, is_alone: bool = False) -> Outcome:
     """
     actions = _actions(outcome, _ALONE if is_alone else _WITH_OTHERS)
     commands = (salvage_command(outcome.path),) if any(SALVAGE in action for action in actions) else ()
-    return replace(outcome.explained(), actions=tuple(actions), commands=commands)
+    return replace(outcome, why=outcome.explained, actions=tuple(actions), commands=commands)
 
 
 def _actions(outcome: Outcome, words: _Words) -> list[str]:

@@ -77,7 +77,7 @@ def next_start(
     parent, name = os.path.split(real)
     log_dir = None if parse_partition_name(name) is None else log_dir_at(parent)
     if log_dir is None:
-        return predict_directory(directory, options.stop or "unclean", options)[0]
+        return predict_directory(directory, [options.stop or "unclean"], options)[0]
     log_dir.take(name, directory)
     (states,) = link_log_dirs([read_log_dir(BrokerEvidence(log_dir), options.release)])
     return merged([list(predict_partitions_of(state, options, [name])) for state in states])[0]
@@ -145,8 +145,7 @@ def _predicted(
             if isinstance(found, list):
                 yield from predict_log_dirs(next(linked), options, partial(_in_situations, pool))
             else:
-                for stop in STOPS if options.stop is None else (options.stop,):
-                    yield from predict_directory(found, stop, options)
+                yield from predict_directory(found, STOPS if options.stop is None else [options.stop], options)
 
 
 def _in_situations(

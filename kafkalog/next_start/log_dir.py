@@ -10,6 +10,7 @@ from kafkalog.core.release import release_text
 from kafkalog.core.spoken import agreeing, count_text
 from kafkalog.errors import UnreadableFile
 from kafkalog.files.log_dir import CLEAN_SHUTDOWN, META_PROPERTIES, RECOVERY_POINTS
+from kafkalog.files.partition import snapshot_offsets
 from kafkalog.files.paths import has_gone, join
 from kafkalog.kafka.cleaner_traces import CleanerTraces
 from kafkalog.kafka.gone_offsets import AT_END, Gone, gone_offsets, is_partial_copy
@@ -102,7 +103,9 @@ def _in_context(
         name: _placed(state, name, outcome, misplaced.get(name), mixed_up)
         for name, outcome in with_side_effects(state, predictions).items()
     }
-    outcomes = {name: replace(outcome, set_aside=_set_aside(state, name, outcome)) for name, outcome in outcomes.items()}
+    for name, outcome in outcomes.items():
+        if (aside := _set_aside(state, name, outcome)) is not None:
+            outcomes[name] = replace(outcome, set_aside=aside)
     start = state.metadata_start
     if METADATA_LOG in outcomes and start is not None and (start.is_changed or start.gone):
         outcomes[METADATA_LOG] = _of_metadata_log(state, start, outcomes)
@@ -198,11 +201,12 @@ def _stop_traces(state: LogDirState, name: str, outcome: Outcome) -> StopTraces:
     parsed, end = state.partitions[name], outcome.log_end_offset or 0
     point = state.recovery_points.get((parsed.topic, parsed.partition))
     is_marked = bool(parsed.mark)
-    files = state.log_dir.partition(name)
-    active = max((entry for entry in files.directory.entries if entry.name.endswith(".log")), default=None)
-    has_records = active is not None and bool(active.size)
-    has_producers = bool(files.snapshots) or (has_records and bool(outcome.epochs_after))
-    lacks_snapshot = end not in files.snapshots and has_producers and has_records and outcome.log_start_offset != end
+    directory = state.log_dir.partition_directory(name)
+    snapshots = snapshot_offsets(directory)
+    active = max((file for file in directory.names if file.endswith(".log")), default=None)
+    has_records = active is not None and bool(directory.size_of(active))
+    has_producers = bool(snapshots) or (has_records and bool(outcome.epochs_after))
+    lacks_snapshot = end not in snapshots and has_producers and has_records and outcome.log_start_offset != end
     return StopTraces(
         is_point_before_end=not is_marked and point is not None and point < end,
         lacks_point=not is_marked and point is None and bool(state.recovery_points),
@@ -352,7 +356,7 @@ def _is_clean(state: LogDirState, options: Options) -> bool:
 
 def _log_size(directory: Directory) -> int:
     """Bytes of the `.log` files of a directory."""
-    return sum(entry.size or 0 for entry in directory.entries if entry.name.endswith(".log"))
+    return directory.size_of_all(".log")
 
 
 def _situation(state: LogDirState, name: str, options: Options) -> Situation:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from kafkalog.core.spoken import count_text
@@ -189,7 +190,7 @@ class Outcome:
         rank = 6 if self.broker == "aborts" else 5 if self.log_dir == "offline" else ranks[self.severity]
         return max(rank, 3 if self.is_unknown else 0), self.records_lost or 0
 
-    @property
+    @cached_property
     def severity(self) -> str | None:
         """How bad it is: `error`, `warning`, `info`, or None when no `.log` is touched.
 
@@ -218,11 +219,12 @@ class Outcome:
         passed_over = [one for one in read.skipped if not any(a <= one.first and one.last <= b for a, b in gone)]
         return read.error is None and not read.stuck and not passed_over and not read.aborted_visible
 
-    def explained(self) -> Outcome:
-        """The outcome with a reason for every field that is None."""
+    @property
+    def explained(self) -> dict[str, str]:
+        """A reason for every field that is None."""
         because = self.why.get("partition", f"the partition is {self.partition}")
         unknown = (name for name in _EXPLAINED if getattr(self, name) is None and name not in self.why)
-        return replace(self, why={**self.why, **dict.fromkeys(unknown, because)})
+        return {**self.why, **dict.fromkeys(unknown, because)}
 
     def __repr__(self) -> str:
         state = "" if self.broker == "starts" else f", broker {self.broker}"

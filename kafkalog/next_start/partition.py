@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 from kafkalog.core.release import release_text
@@ -25,6 +25,7 @@ from kafkalog.kafka.consumer import read_all, why_not_led
 from kafkalog.kafka.epochs import LeaderEpochs
 from kafkalog.kafka.failure import BrokerAborts, LoadFailure, LogDirOffline
 from kafkalog.kafka.file_names import SWAP, parse_offset
+from kafkalog.kafka.known_fetches import KnownFetches
 from kafkalog.kafka.load_context import LoadContext, LoadSettings
 from kafkalog.kafka.loader import LoadedLog, LogLoader
 from kafkalog.next_start.cause import (
@@ -76,6 +77,7 @@ class Situation(LoadSettings):
         compacts: Whether the topic's settings have its log compacted.
         was_compacted: Whether the log was compacted at any time, by its batches.
         reads_keys: Whether keys of records are read where they tell whether the log cleaner explains a hole.
+        known: What is known of reading it, from other situations.
     """
 
     high_watermark: int | None = None
@@ -87,6 +89,7 @@ class Situation(LoadSettings):
     compacts: bool = False
     was_compacted: bool = False
     reads_keys: bool = True
+    known: KnownFetches = field(default_factory=KnownFetches, compare=False)
 
     @property
     def assumed(self) -> Assumed:
@@ -285,7 +288,7 @@ def _consumer(load: Load, situation: Situation, *, stray: bool) -> tuple[Consume
         why = f"{size} bytes of records would have to be decoded: {asked}"
         return None, {"consumer": why}
     try:
-        readings = [read_all(log, committed=committed) for committed in (False, True)]
+        readings = read_all(log, situation.known)
     except LimitExceeded as error:
         return None, {"consumer": str(error)}
     offline = next((reading.offline for reading in readings if reading.offline), None)

@@ -12,6 +12,7 @@ from kafkalog.files.partition import Partition
 from kafkalog.files.paths import real_name
 from kafkalog.kafka.behaviours import is_zookeeper_era
 from kafkalog.kafka.gone_offsets import gone_offsets
+from kafkalog.kafka.known_fetches import KnownFetches
 from kafkalog.kafka.overlay import open_disk
 from kafkalog.kafka.remains import remains_of
 from kafkalog.next_start.advice import remedy_for, with_advice
@@ -20,6 +21,8 @@ from kafkalog.next_start.era import OPEN
 from kafkalog.next_start.partition import Prediction, Situation, predict_partition, unknown_outcome
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from kafkalog.core.release import Release
     from kafkalog.files.directory import Directory
     from kafkalog.kafka.gone_offsets import Gone
@@ -40,9 +43,9 @@ def predict_in_situation(directory: Directory, situation: Situation) -> Predicti
     """
     before: Outcome | None = None
     for _ in range(_TRIES):
-        states = directory.states
-        same = {name: log for name, log in situation.scanned.items() if name in states and log.inode == states[name][1]}
-        prediction = _predict(directory, replace(situation, scanned=same))
+        same = {name: log for name, log in situation.scanned.items() if log.inode == directory.inode_of(name)}
+        is_same = len(same) == len(situation.scanned)
+        prediction = _predict(directory, situation if is_same else replace(situation, scanned=same))
         outcome = prediction.outcome
         is_final = prediction.is_left_out or not _is_alarming(outcome)
         if is_final or outcome == before or not directory.has_changed():
@@ -92,21 +95,22 @@ def given_up(path: str, situation: Situation, why: str) -> Prediction:
     return Prediction(unknown_outcome(path, situation.assumed, why), reads_log=False)
 
 
-def predict_directory(directory: Directory, stop: str, options: Options) -> list[Outcome]:
+def predict_directory(directory: Directory, stops: Sequence[str], options: Options) -> list[Outcome]:
     """A directory without a log dir around it.
 
     Args:
         directory: The partition directory.
-        stop: `clean` or `unclean`.
+        stops: Of `clean` and `unclean` those that are asked for.
         options: What is assumed beside.
 
     Returns:
-        One outcome; where no release is given and it depends on the release, all of them, the worst first.
+        For each of these one outcome; where no release is given and it depends on the release, all of them, the worst first.
     """
     path = directory.path
     parsed = parse_partition_name(real_name(path))
+    known = KnownFetches()
 
-    def predict(release: Release) -> Outcome:
+    def predict(stop: str, release: Release) -> Outcome:
         situation = Situation(
             clean=stop == "clean",
             release=release,
@@ -120,9 +124,11 @@ def predict_directory(directory: Directory, stop: str, options: Options) -> list
             was_compacted=options.is_compacted(path),
             reads_keys=options.reads_keys,
             context=PartitionContext(),
+            known=known,
         )
         outcome = predict_in_situation(directory, situation).outcome
         evidence = "" if options.release is not None else OPEN.evidence
         return with_advice(replace(outcome, assumed=outcome.assumed._replace(evidence=evidence)))
 
-    return merged([[predict(release)] for release in ([options.release] if options.release else OPEN.releases)])
+    releases = [options.release] if options.release else OPEN.releases
+    return [outcome for stop in stops for outcome in merged([[predict(stop, release)] for release in releases])]

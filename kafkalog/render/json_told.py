@@ -56,12 +56,13 @@ def _log_dir_json(log_dir: ToldLogDir) -> dict[str, Any]:
         "clean": log_dir.clean,
         "registration": log_dir.registration,
         "partitions": list(log_dir.partition_names),
+        "files": log_dir.files,
     }
 
 
 def _log_dir(row: dict[str, Any]) -> ToldLogDir:
     identity = Identity(**{name: row[name] for name in Identity._fields})
-    return ToldLogDir(row["path"], identity, row["clean"], row["registration"], tuple(row["partitions"]))
+    return ToldLogDir(row["path"], identity, row["clean"], row["registration"], tuple(row["partitions"]), row.get("files", 0))
 
 
 def _partition_json(partition: ToldPartition) -> dict[str, Any]:

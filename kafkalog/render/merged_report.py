@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from kafkalog.errors import RequestError
 from kafkalog.render.earlier_report import read_report
 from kafkalog.verify.across import compared_with_each_other
+from kafkalog.verify.merging import is_one_host
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -47,16 +48,9 @@ def merged_report(runs: Sequence[Run]) -> Report:
     if twice:
         raise RequestError(f"two runs are called {twice[0]!r}: give each its own name, NAME=FILE")
     found = [_read(run) for run in runs]
-    if _are_ambiguous(found):
+    if not is_one_host(found):
         found = [_read(Run(run.name, "\n".join(_placed(line, run.name) for line in run.text.splitlines()))) for run in runs]
     return compared_with_each_other(found)
-
-
-def _are_ambiguous(reports: Sequence[Report]) -> bool:
-    """Whether two runs have a partition directory of the same path, or different log dirs."""
-    paths = Counter(path for report in reports for path in {partition.path for partition in report.partitions})
-    log_dirs = {(one.path, one.identity) for report in reports if report.told is not None for one in report.told.log_dirs}
-    return any(count > 1 for count in (*paths.values(), *Counter(path for path, _ in log_dirs).values()))
 
 
 def _read(run: Run) -> Report:

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from kafkalog.core.messages.reader import Message
     from kafkalog.core.messages.record_types import RecordType
     from kafkalog.core.messages.records import CoordinatorRecord
-    from kafkalog.replay.logs import Log
+    from kafkalog.replay.logs import Ends, Log
 
 __all__ = ["CAUSES", "Cause", "Failure", "Load", "LoadWatch", "newest"]
 
@@ -169,7 +169,7 @@ class LoadWatch:
         if not name:
             return
         if value is not None and decoded.version is not None:
-            self._version(offset, number, decoded.version)
+            self.version(offset, number, decoded.version)
         if decoded.key is None or (value is not None and decoded.value is None):
             self.fail("unreadable", offset, decoded.problem, since=since)
             named = decoded.key or {}
@@ -188,7 +188,8 @@ class LoadWatch:
         """A group has committed an offset."""
         self.groups.setdefault(key["group"], _OFFSETS_ONLY)
 
-    def _version(self, offset: int, number: int, version: int) -> None:
+    def version(self, offset: int, number: int, version: int) -> None:
+        """A value of a version, of a known record type."""
         if (number, version) in self._versions:
             return
         self._versions.add((number, version))
@@ -259,13 +260,9 @@ class LoadWatch:
 
     # --- the end of the log ---
 
-    def end(self, log: Log) -> None:
-        """The log has been replayed to its end.
-
-        Raises:
-            UnreadableFile: a file cannot be read.
-        """
-        ends, start = log.ends(), log.start_offset()
+    def end(self, log: Log, ends: Ends | None) -> None:
+        """The log has been replayed to its end: where that is, None without files."""
+        start = log.start_offset()
         if ends is None or start is None:
             return
         read_to = max(start, start if ends.batches_end is None else ends.batches_end)

@@ -9,8 +9,9 @@ and 4.3; ShareCoordinatorShard.replay, 4.3.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
+from kafkalog.core.attributes import TRANSACTIONAL
 from kafkalog.core.batch import RecordBatch
 from kafkalog.core.control import COMMIT, read_control_type
 from kafkalog.core.messages.consumer_protocol import ASSIGNMENT, SUBSCRIPTION, read_as_clients_write
@@ -23,12 +24,12 @@ from kafkalog.replay.coordinator_loads import LoadWatch
 from kafkalog.replay.group_state import STABLE, Group, Member, ShareOffset
 from kafkalog.replay.kept_commits import commit_of, group_of, key_of, place_of, record_offset_of
 from kafkalog.replay.known_keys import KnownKeys
-from kafkalog.replay.logs import LogRecord, Note, Notes
+from kafkalog.replay.logs import Note, Notes
 from kafkalog.replay.until import END
 
 if TYPE_CHECKING:
     import uuid
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from kafkalog.core.log import Batch
     from kafkalog.core.messages.reader import Message
@@ -45,6 +46,20 @@ SHARE_TOPIC = "__share_group_state"
 #: Names of the numbers that say a member's state.
 _MEMBER_STATES = {0: STABLE, 1: "UNREVOKED_PARTITIONS", 2: "UNRELEASED_PARTITIONS"}
 _STREAMS_MEMBER_STATES = {1: STABLE, 2: "UNREVOKED_TASKS", 3: "UNRELEASED_TASKS"}
+
+
+class _Item(NamedTuple):
+    """A record with the file that holds it, and its batch where that is not a plain one."""
+
+    path: str
+    batch: Batch | None
+    offset: int
+    key: bytes | None
+    value: bytes | None
+
+
+def _known_commits(begin: Callable[[Message], None]) -> KnownKeys[None]:
+    return KnownKeys(GROUP_RECORDS, OFFSET_COMMIT, begin, frozenset({"topicId"}))
 
 
 class GroupReplay:
@@ -71,7 +86,7 @@ class GroupReplay:
         #: What is committed and what is pending in the partition at hand.
         self._committed: Commits = {}
         self._open: dict[int, Commits] = {}
-        self._known = KnownKeys(GROUP_RECORDS, OFFSET_COMMIT, lambda _: None)
+        self._known = _known_commits(lambda _: None)
 
     def log(self, log: Log, until: Until) -> None:
         """Apply the records of a partition.
@@ -83,7 +98,7 @@ class GroupReplay:
         try:
             self._replay(log, until, watch)
             if until == END and log.topic is not None:
-                watch.end(log)
+                watch.end(log, log.ends())
                 self.loads.append(watch.load(log, self._names(log)))
         finally:
             # Each partition has markers of its own.
@@ -108,53 +123,51 @@ class GroupReplay:
 
     def _replay(self, log: Log, until: Until, watch: LoadWatch) -> None:
         is_bounded, has_commits = until != END, watch.types is GROUP_RECORDS
-        self._known = known = KnownKeys(GROUP_RECORDS, OFFSET_COMMIT, watch.committed)
-        for path, batch, records in log.batches(self.notes, watch.unreadable):
+        self._known = known = _known_commits(watch.committed)
+        for path, batch, records in log.plain_records(self.notes, watch.unreadable, TRANSACTIONAL):
             is_control, commits = isinstance(batch, RecordBatch) and batch.is_control, self._commits_of(batch)
-            for record in records:
-                if is_bounded and not until.holds(record.offset, record.timestamp):
+            for offset, timestamp, key, value in records:
+                if is_bounded and not until.holds(offset, timestamp):
                     continue
                 self.records += 1
-                key = record.key
                 if is_control:
-                    self._marker(LogRecord(path, batch, record), watch)
+                    self._marker(_Item(path, batch, offset, key, value), watch)
                     continue
-                again = known.read(key, record.value) if has_commits else None
+                again = known.read(key, value) if has_commits else None
                 if again is not None and key is not None:
-                    _, value, message = again
-                    if "topicId" in message:
+                    _, regular, message = again
+                    if message:
                         self._named(message, place_of(key)[1])
-                    commits[key] = value, path, record.offset
+                    commits[key] = regular, path, offset
                     continue
-                self._with_care(LogRecord(path, batch, record), watch)
+                self._with_care(_Item(path, batch, offset, key, value), watch)
 
-    def _commits_of(self, batch: Batch) -> Commits:
+    def _commits_of(self, batch: Batch | None) -> Commits:
         """Where the commits of a batch go: those in a transaction count from its marker on."""
         if isinstance(batch, RecordBatch) and batch.is_transactional and not batch.is_control:
             return self._open.setdefault(batch.header.producer_id, {})
         return self._committed
 
-    def _with_care(self, item: LogRecord, watch: LoadWatch) -> None:
+    def _with_care(self, item: _Item, watch: LoadWatch) -> None:
         """Apply a record of any kind."""
-        path, _, record = item
-        decoded = read_coordinator_record(watch.types, record.key, record.value)
-        watch.record(record.offset, record.value, decoded)
-        if record.value is None and decoded.name != "OffsetCommit":
+        decoded = read_coordinator_record(watch.types, item.key, item.value)
+        watch.record(item.offset, item.value, decoded)
+        if item.value is None and decoded.name != "OffsetCommit":
             self._known.forget_all()  # it may remove a group
         if decoded.problem:
-            self.notes.append(Note(path, record.offset, decoded.problem))
-        if decoded.key is None or (record.value is not None and decoded.value is None):
+            self.notes.append(Note(item.path, item.offset, decoded.problem))
+        if decoded.key is None or (item.value is not None and decoded.value is None):
             return
         apply = _APPLY.get(decoded.name)
         if apply is not None:
             apply(self, item, decoded.key, decoded)
 
-    def _marker(self, item: LogRecord, watch: LoadWatch) -> None:
+    def _marker(self, item: _Item, watch: LoadWatch) -> None:
         try:
-            _, kind = read_control_type(item.record.key)
+            _, kind = read_control_type(item.key)
         except FormatError as error:
-            self.notes.append(Note(item.path, item.record.offset, f"a control record that cannot be read: {error}"))
-            watch.unreadable(item.record.offset, f"a control record cannot be read: {error}")
+            self.notes.append(Note(item.path, item.offset, f"a control record that cannot be read: {error}"))
+            watch.unreadable(item.offset, f"a control record cannot be read: {error}")
             return
         pending = self._open.pop(item.batch.header.producer_id, {}) if isinstance(item.batch, RecordBatch) else {}
         if kind != COMMIT:
@@ -172,21 +185,20 @@ class GroupReplay:
 
     # --- one method for each kind of record ---
 
-    def offset_commit(self, item: LogRecord, key: Message, decoded: CoordinatorRecord) -> None:
+    def offset_commit(self, item: _Item, key: Message, decoded: CoordinatorRecord) -> None:
         """An offset, or its tombstone."""
         place = key["group"], key["topic"], key["partition"]
         own = key_of(place)
-        path, batch, record = item
         if decoded.value is None:
-            self._known.forget(record.key)
+            self._known.forget(item.key)
             for commits in (self.offsets, self._committed, *self._open.values()):
                 commits.pop(own, None)
             return
         self._named(decoded.value, place[1])
-        self._commits_of(batch)[own] = commit_of(place, decoded.value, path, record.offset)
-        self._known.learn(record.value, decoded)
+        self._commits_of(item.batch)[own] = commit_of(place, decoded.value, item.path, item.offset)
+        self._known.learn(item.value, decoded)
 
-    def classic_group(self, item: LogRecord, key: Message, decoded: CoordinatorRecord) -> None:
+    def classic_group(self, item: _Item, key: Message, decoded: CoordinatorRecord) -> None:
         """A classic group, all its members with it."""
         name, value = key["group"], decoded.value
         if value is None:
@@ -201,13 +213,13 @@ class GroupReplay:
             leader=value["leader"],
             state_timestamp=value.get("currentStateTimestamp", -1),
             path=item.path,
-            record_offset=item.record.offset,
+            record_offset=item.offset,
         )
         for member in value["members"]:
             group.members[member["memberId"]] = self._classic_member(item, value["protocolType"], member)
         self.groups[name] = group
 
-    def _classic_member(self, item: LogRecord, kind: str, member: Message) -> Member:
+    def _classic_member(self, item: _Item, kind: str, member: Message) -> Member:
         subscription, assignment = member["subscription"], member["assignment"]
         if kind == "consumer":
             subscription = self._embedded(item, subscription, SUBSCRIPTION)
@@ -221,21 +233,21 @@ class GroupReplay:
             assignment=assignment,
         )
 
-    def _embedded(self, item: LogRecord, data: bytes, schema: Any) -> Any:
+    def _embedded(self, item: _Item, data: bytes, schema: Any) -> Any:
         if not data:
             return None
         try:
             return read_as_clients_write(data, schema)[1]
         except FormatError as error:
-            self.notes.append(Note(item.path, item.record.offset, f"{schema.name}: {error}"))
+            self.notes.append(Note(item.path, item.offset, f"{schema.name}: {error}"))
             return data
 
-    def _group(self, item: LogRecord, name: str, kind: str) -> Group:
+    def _group(self, item: _Item, name: str, kind: str) -> Group:
         """The group of a newer kind; a classic one of that id has been converted."""
         group = self.groups.get(name)
         if group is None or group.kind != kind:
             group = self.groups[name] = Group(name, kind)
-        group.path, group.record_offset = item.path, item.record.offset
+        group.path, group.record_offset = item.path, item.offset
         return group
 
     def _held(self, name: str, kind: str) -> Group | None:
@@ -246,7 +258,7 @@ class GroupReplay:
         if self._held(name, kind) is not None:
             del self.groups[name]
 
-    def epoch(self, item: LogRecord, key: Message, decoded: CoordinatorRecord) -> None:
+    def epoch(self, item: _Item, key: Message, decoded: CoordinatorRecord) -> None:
         """The epoch of a newer group: it is there from then on."""
         kind, name, value = _kind(decoded.name), key["groupId"], decoded.value
         if value is None:
@@ -256,7 +268,7 @@ class GroupReplay:
         group.generation = value["epoch"]
         group.validated_topology_epoch = value.get("validatedTopologyEpoch", -1)
 
-    def topology(self, item: LogRecord, key: Message, decoded: CoordinatorRecord) -> None:
+    def topology(self, item: _Item, key: Message, decoded: CoordinatorRecord) -> None:
         """What a streams group runs."""
         if decoded.value is not None:
             self._group(item, key["groupId"], "streams").topology_epoch = decoded.value["epoch"]
@@ -265,12 +277,12 @@ class GroupReplay:
             if held is not None:
                 held.topology_epoch = None
 
-    def assignment_epoch(self, item: LogRecord, key: Message, decoded: CoordinatorRecord) -> None:
+    def assignment_epoch(self, item: _Item, key: Message, decoded: CoordinatorRecord) -> None:
         """The epoch of what the members shall have."""
         if decoded.value is not None:
             self._group(item, key["groupId"], _kind(decoded.name)).assignment_epoch = decoded.value["assignmentEpoch"]
 
-    def member(self, item: LogRecord, key: Message, decoded: CoordinatorRecord) -> None:
+    def member(self, item: _Item, key: Message, decoded: CoordinatorRecord) -> None:
         """Who a member is and what it has subscribed to."""
         name, member_id, value = key["groupId"], key["memberId"], decoded.value
         kind = _kind(decoded.name)
@@ -289,7 +301,7 @@ class GroupReplay:
             assignor=value.get("serverAssignor"),
         )
 
-    def current_assignment(self, item: LogRecord, key: Message, decoded: CoordinatorRecord) -> None:
+    def current_assignment(self, item: _Item, key: Message, decoded: CoordinatorRecord) -> None:
         """What a member has."""
         name, member_id, value = key["groupId"], key["memberId"], decoded.value
         kind = _kind(decoded.name)
@@ -306,13 +318,13 @@ class GroupReplay:
             assignment={name: part for name, part in value.items() if name not in epochs},
         )
 
-    def partition_metadata(self, item: LogRecord, key: Message, decoded: CoordinatorRecord) -> None:  # noqa: ARG002
+    def partition_metadata(self, item: _Item, key: Message, decoded: CoordinatorRecord) -> None:  # noqa: ARG002
         """Names and ids of topics."""
         for name in ("topics", "initializingTopics", "initializedTopics", "deletingTopics"):
             for topic in (decoded.value or {}).get(name, ()):
                 self.topic_names[topic["topicId"]] = topic["topicName"]
 
-    def share_state(self, item: LogRecord, key: Message, decoded: CoordinatorRecord) -> None:
+    def share_state(self, item: _Item, key: Message, decoded: CoordinatorRecord) -> None:
         """How far a share group is in a partition."""
         place = key["groupId"], key["topicId"], key["partition"]
         value = decoded.value
@@ -333,7 +345,7 @@ class GroupReplay:
             leader_epoch=held.leader_epoch if held and leader_epoch == -1 else leader_epoch,
             delivery_complete_count=value.get("deliveryCompleteCount", -1),
             path=item.path,
-            record_offset=item.record.offset,
+            record_offset=item.offset,
         )
 
 

@@ -29,12 +29,14 @@ class KnownKeys(Generic[T]):
         types: The record types of the topic.
         number: The record type.
         begin: Called with the fields of a regular key that was not known; gives what it stands for.
+        only: The fields of values that are asked for.
     """
 
-    def __init__(self, types: tuple[RecordType, ...], number: int, begin: Callable[[Message], T]) -> None:
+    def __init__(self, types: tuple[RecordType, ...], number: int, begin: Callable[[Message], T], only: frozenset[str]) -> None:
         self._types = types
         self._number = number
         self._begin = begin
+        self._only = only
         self._type = number.to_bytes(2, "big")
         self._read_key = key_reader(types, number)
         self._keys: dict[bytes, T] = {}
@@ -44,7 +46,7 @@ class KnownKeys(Generic[T]):
         """A record has been read with care: others with values of its version need not be."""
         if value is None or decoded.type != self._number or decoded.problem or decoded.version is None:
             return
-        self._readers.setdefault(value[:2], value_reader(self._types, self._number, decoded.version))
+        self._readers.setdefault(value[:2], value_reader(self._types, self._number, decoded.version, self._only))
 
     def forget(self, key: bytes | None) -> None:
         """The key has been removed."""
@@ -55,7 +57,7 @@ class KnownKeys(Generic[T]):
         self._keys.clear()
 
     def read(self, key: bytes | None, value: bytes | None) -> tuple[T, bytes, Message] | None:
-        """What a regular key stands for, its regular value, and what that says; None: the record has to be read with care."""
+        """What a regular key stands for, its regular value, and what is asked of that; None: it has to be read with care."""
         if key is None or value is None:
             return None
         try:

@@ -6,11 +6,13 @@ import os
 from contextlib import nullcontext
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
+from kafkalog.core.attributes import CODEC_MASK, CONTROL
 from kafkalog.core.batch import Damage, RecordBatch
 from kafkalog.core.checkpoint import read_offset_checkpoint
 from kafkalog.core.filename import COORDINATOR_TOPICS, PartitionName, parse_partition_name, parse_segment_file_name
 from kafkalog.core.legacy import LegacyBatch, LegacyRecord
-from kafkalog.core.log import Batch, last_batch, walk
+from kafkalog.core.log import Batch, SearchBudget, last_batch, walk
+from kafkalog.core.plain_records import plain_records
 from kafkalog.core.properties import read_partition_metadata
 from kafkalog.core.source import BytesSource
 from kafkalog.core.spoken import listed
@@ -29,6 +31,7 @@ if TYPE_CHECKING:
     import uuid
     from collections.abc import Callable, Iterable, Iterator
 
+    from kafkalog.core.plain_records import PlainRecord
     from kafkalog.core.record import Record
 
 __all__ = [
@@ -144,6 +147,12 @@ class Log(NamedTuple):
         Raises:
             UnreadableFile: a file cannot be read.
         """
+        for path, source in self._sources():
+            for item in walk(source):
+                yield path, item
+
+    def _sources(self) -> Iterator[tuple[str, FileSource]]:
+        """Its files, each open until the next one is asked for."""
         left = list(self.files)
         tries = _TRIES
         while left:
@@ -158,8 +167,7 @@ class Log(NamedTuple):
                 left = list(files) if self.topic in COORDINATOR_TOPICS else [other for other in files if other > path]
                 continue
             with source:
-                for item in walk(source):
-                    yield path, item
+                yield path, source
 
     def records(self, notes: list[Note], unreadable: Callable[[int, str], object] | None = None) -> Iterator[LogRecord]:
         """All records that can be read, control records too; what cannot is put into `notes`.
@@ -179,6 +187,33 @@ class Log(NamedTuple):
                 notes.append(self.damage_note(path, item))
             elif not isinstance(item, Padding):
                 yield path, item, _records(path, item, notes, unreadable)
+
+    def plain_records(
+        self, notes: list[Note], unreadable: Callable[[int, str], object] | None = None, refused: int = 0
+    ) -> Iterator[tuple[str, Batch | None, Iterable[PlainRecord]]]:
+        """Of the same records what most ask for. Those of plain batches come many at once, without their batch.
+
+        Args:
+            notes: As for `records`.
+            unreadable: The same.
+            refused: Attributes of batches that are wanted with the records; control batches always are.
+        """
+        refused |= CODEC_MASK | CONTROL
+        for path, source in self._sources():
+            position, size, budget = 0, source.size, SearchBudget(source.size)
+            while position < size:
+                plain, position = plain_records(source, position, size, refused)
+                if plain:
+                    yield path, None, plain
+                    continue
+                for item in walk(source, position, budget=budget):
+                    position = item.span.end
+                    if isinstance(item, Damage):
+                        notes.append(self.damage_note(path, item))
+                    elif not isinstance(item, Padding):
+                        yield path, item, (record[:4] for record in _records(path, item, notes, unreadable))
+                        if isinstance(item, RecordBatch) and not item.header.attributes & refused:
+                            break
 
     def damage_note(self, path: str, damage: Damage) -> Note:
         """A note about bytes of a file that are no batch."""

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import re
 from collections import deque
-from operator import attrgetter, itemgetter
-from typing import TYPE_CHECKING, NamedTuple
+from functools import partial
+from operator import itemgetter
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 from kafkalog.core.attributes import TRANSACTIONAL
-from kafkalog.core.batch import BATCH_HEADER
+from kafkalog.core.batch import LOG_OVERHEAD, BatchHeader
 from kafkalog.core.control import ABORT, COMMIT
 from kafkalog.core.log import NEVER
 from kafkalog.core.record import increment_sequence, wrap64
@@ -19,46 +20,131 @@ if TYPE_CHECKING:
     from kafkalog.core.batch import RecordBatch
     from kafkalog.core.control import ControlRecord
 
-__all__ = ["MAX_SEQUENCE", "Cut", "Event", "EventRecorder", "OpenRun", "ProducerRun", "TransactionEnd", "transaction_end"]
+__all__ = [
+    "EPOCH",
+    "LAST",
+    "LAST_CODEC",
+    "LAST_POSITION",
+    "MAX_SEQUENCE",
+    "NEXT_SEQUENCE",
+    "RECORDS",
+    "RUN_ATTRIBUTES",
+    "Cut",
+    "Event",
+    "EventRecorder",
+    "Head",
+    "LoneRuns",
+    "ProducerRun",
+    "TransactionEnd",
+    "transaction_end",
+]
 
 MAX_SEQUENCE = 0x7FFFFFFF
-_LAST_CODEC = 4
+#: The largest attributes of a batch of which nothing is told but its codec.
+LAST_CODEC = 4
 #: The record of a marker of version 0, key and value, with an epoch that is not negative.
 _MARKER = re.compile(rb"\x20\0\0\0\x08\0\0\0(?P<type>[\0\1])\x0c\0\0(?P<epoch>[\0-\x7f]...)\0", re.DOTALL)
 _COMMIT = bytes([COMMIT])
 
 
+#: A batch header as it was unpacked: the fields of `BatchHeader`, `attributes` unsigned.
+Head: TypeAlias = tuple[int, int, int, int, int, int, int, int, int, int, int, int, int]
+_BASE, _LENGTH, _ATTRIBUTES, _DELTA, _BASE_TIMESTAMP, _MAX_TIMESTAMP, _PRODUCER, _SEQUENCE, _COUNT = map(
+    BatchHeader._fields.index,
+    (
+        "base_offset",
+        "batch_length",
+        "attributes",
+        "last_offset_delta",
+        "base_timestamp",
+        "max_timestamp",
+        "producer_id",
+        "base_sequence",
+        "records_count",
+    ),
+)
+
+
+RunFields: TypeAlias = tuple[int, int, int, Head, int, Head, int, int, int, int, int]
+
+
 class ProducerRun(NamedTuple):
     """Data batches of one producer in a row, without a gap in their sequence numbers.
 
-    `last_*` are about the last batch; `partial` says that it lost records to compaction. `position` and `size` are those
-    of the first batch, in bytes; `records` counts those of all. `hole` is the offset at which the last hole of the segment
-    before the run ends, -1 when there is none. `next_marker` is the timestamp of the first marker of any producer in the
-    segment after the first batch of a transaction, -1 when there is none. `last_marker` is the position of the last marker of
-    several transactions that are one note, -1 where there are no several.
+    `first` and `last` are the headers of the first and the last batch, `position` and `last_position` their places in bytes;
+    `records` counts those of all. `attributes` are those with which the next batch is an ordinary one, -1 none. `hole` is the
+    offset at which the last hole of the segment before the run ends, -1 when there is none. `next_marker` is the timestamp of
+    the first marker of any producer in the segment after the first batch of a transaction, -1 when there is none. `last_marker`
+    is the position of the last marker of several transactions that are one note, -1 where there are no several.
     """
 
-    producer_id: int
-    epoch: int
-    transactional: bool
-    first_sequence: int
     next_sequence: int
-    first_offset: int
-    last_offset: int
-    last_base: int
-    first_timestamp: int
-    last_timestamp: int
-    partial: bool
+    epoch: int
+    attributes: int
+    first: Head
     position: int
+    last: Head
     last_position: int
-    size: int
     records: int
     hole: int
     next_marker: int = -1
     last_marker: int = -1
 
+    @property
+    def producer_id(self) -> int:
+        """The producer."""
+        return self.first[_PRODUCER]
 
-_FIELDS_OF_RUN = attrgetter(*ProducerRun._fields)
+    @property
+    def transactional(self) -> bool:
+        """Whether the batches belong to a transaction."""
+        return self.first[_ATTRIBUTES] & TRANSACTIONAL != 0
+
+    @property
+    def first_sequence(self) -> int:
+        """The sequence number of the first record."""
+        return self.first[_SEQUENCE]
+
+    @property
+    def first_offset(self) -> int:
+        """The base offset of the first batch."""
+        return self.first[_BASE]
+
+    @property
+    def first_timestamp(self) -> int:
+        """The base timestamp of the first batch, milliseconds."""
+        return self.first[_BASE_TIMESTAMP]
+
+    @property
+    def size(self) -> int:
+        """Bytes of the first batch."""
+        return LOG_OVERHEAD + self.first[_LENGTH]
+
+    @property
+    def last_base(self) -> int:
+        """The base offset of the last batch."""
+        return self.last[_BASE]
+
+    @property
+    def last_offset(self) -> int:
+        """The last offset of the last batch."""
+        return wrap64(self.last[_BASE] + self.last[_DELTA])
+
+    @property
+    def last_timestamp(self) -> int:
+        """The largest timestamp of the last batch, milliseconds."""
+        return self.last[_MAX_TIMESTAMP]
+
+    @property
+    def partial(self) -> bool:
+        """Whether the last batch has lost records to compaction."""
+        return self.last[_COUNT] <= self.last[_DELTA]
+
+
+#: Where the fields of a run are.
+NEXT_SEQUENCE, EPOCH, RUN_ATTRIBUTES, _FIRST, _POSITION, LAST, LAST_POSITION, RECORDS, _, _NEXT_MARKER, _LAST_MARKER = range(
+    len(ProducerRun._fields)
+)
 
 
 class TransactionEnd(NamedTuple):
@@ -81,7 +167,35 @@ class Cut(NamedTuple):
     blind: bool = False
 
 
-Event = ProducerRun | TransactionEnd | Cut
+class LoneRuns(NamedTuple):
+    """The runs, one each, of producers that wrote outside of transactions, by producer id.
+
+    All other notes of theirs, up to where the replay stops, came before: among those of other producers it makes no
+    difference when these are taken in.
+    """
+
+    #: As plain tuples, of the fields of a `ProducerRun`.
+    fields: dict[int, RunFields]
+
+    def run_of(self, producer_id: int) -> ProducerRun:
+        """The run of one of them."""
+        return ProducerRun._make(self.fields[producer_id])
+
+    def begun_late(self) -> list[int]:
+        """Those whose run does not begin with the first number of a sequence."""
+        return [producer_id for producer_id, run in self.fields.items() if run[3][_SEQUENCE] > 0]
+
+    def first_offsets(self) -> dict[int, int]:
+        """The base offset of the first batch of each."""
+        return {producer_id: run[3][_BASE] for producer_id, run in self.fields.items()}
+
+    def places(self) -> tuple[int, int]:
+        """Where the first batch of all is, and where the last batch of one is, in bytes."""
+        runs = self.fields.values()
+        return min(map(itemgetter(_POSITION), runs)), max(map(itemgetter(LAST_POSITION), runs))
+
+
+Event = ProducerRun | LoneRuns | TransactionEnd | Cut
 
 
 def transaction_end(batch: RecordBatch, offset: int, timestamp: int, control: ControlRecord | None) -> TransactionEnd:
@@ -106,87 +220,49 @@ def transaction_end(batch: RecordBatch, offset: int, timestamp: int, control: Co
     )
 
 
-class OpenRun:
-    """A run that may get more batches; the fields are those of `ProducerRun`.
-
-    `attributes` are those with which the next batch is an ordinary one, -1 none. `before` is the transaction that it continues.
-    `number` is its place among the notes.
-    """
-
-    __slots__ = (*ProducerRun._fields, "attributes", "before", "number")
-
-    def __init__(
-        self, producer: tuple[int, int, int], base: int, timestamp: int, position: int, size: int, attributes: int, hole: int
-    ) -> None:
-        self.producer_id, self.epoch, self.first_sequence = producer
-        self.transactional = attributes & TRANSACTIONAL != 0
-        self.first_offset = base
-        self.first_timestamp = timestamp
-        self.position = position
-        self.size = size
-        self.records = 0
-        self.hole = hole
-        self.next_marker = self.last_marker = -1
-        self.attributes = attributes if attributes & ~TRANSACTIONAL <= _LAST_CODEC else -1
-        self.before: _Committed | None = None
-        self.number = -1
-
-    def add(self, base: int, sequence: int, delta: int, count: int, timestamp: int, position: int) -> None:
-        """Add a batch: the first, or one whose sequence number is the next."""
-        following = sequence + delta + 1
-        if delta < 0 or following > MAX_SEQUENCE:
-            last = increment_sequence(sequence, max(0, delta))
-            following = 0 if last == MAX_SEQUENCE else last + 1
-        self.next_sequence = following
-        self.last_base = base
-        self.last_offset = wrap64(base + delta)
-        self.last_timestamp = timestamp
-        self.last_position = position
-        self.partial = count < delta + 1
-        self.records += count
-
-    def closed(self) -> ProducerRun:
-        """The run as it is."""
-        return ProducerRun._make(_FIELDS_OF_RUN(self))
+#: A run that may get more batches: the fields of `ProducerRun`.
+OpenRun: TypeAlias = list[Any]
+_closed = partial(tuple.__new__, ProducerRun)
 
 
 class _Committed:
     """A transaction that its marker has committed, the last of its producer, and those that were folded into it.
 
-    `end` is its own marker, `offset`, `timestamp` and `position` are those of the last one, `number` is the place of the marker
-    among the notes. `takes_more`: it continues another one in every respect, so those that continue it are folded into it.
-    `record` is that of its marker where nothing in that is odd.
+    `end` is its own marker, `offset`, `timestamp` and `position` are those of the last one. `takes_more`: it continues another
+    one in every respect, so those that continue it are folded into it. `next` is the run that continues it and that no marker
+    has ended yet. `record` is that of its marker where nothing in that is odd.
     """
 
-    __slots__ = ("end", "number", "offset", "position", "record", "run", "takes_more", "timestamp")
+    __slots__ = ("end", "next", "offset", "position", "record", "run", "takes_more", "timestamp")
 
-    def __init__(self, run: OpenRun, end: TransactionEnd, number: int, *, takes_more: bool) -> None:
+    def __init__(self, run: OpenRun, end: TransactionEnd, *, takes_more: bool) -> None:
         self.run = run
         self.end = end
-        self.number = number
         self.takes_more = takes_more
+        self.next: OpenRun | None = None
         self.record = b""
         self.offset, self.timestamp, self.position = end.offset, end.timestamp, end.position
 
     def fold(self, run: OpenRun, offset: int, timestamp: int, position: int) -> None:
         """Take in the next transaction: its batches; offset, timestamp and position of its marker."""
         own = self.run
-        own.next_sequence = run.next_sequence
-        own.last_base = run.last_base
-        own.last_offset = run.last_offset
-        own.last_timestamp = run.last_timestamp
-        own.last_position = run.last_position
-        own.partial = run.partial
-        own.records += run.records
-        own.last_marker = self.position = position
+        own[NEXT_SEQUENCE] = run[NEXT_SEQUENCE]
+        own[LAST] = run[LAST]
+        own[LAST_POSITION] = run[LAST_POSITION]
+        own[RECORDS] += run[RECORDS]
+        own[_LAST_MARKER] = self.position = position
         self.offset, self.timestamp = offset, timestamp
+        self.next = None
 
-    def closed(self) -> TransactionEnd:
-        """The last marker."""
-        return self.end._replace(offset=self.offset, timestamp=self.timestamp, position=self.position)
+    def notes(self) -> Iterator[tuple[int, _Note]]:
+        """Its run, and the last marker in the place of its own."""
+        yield self.run[_POSITION], self.run
+        yield self.end.position, self.end._replace(offset=self.offset, timestamp=self.timestamp, position=self.position)
 
 
-_Note = OpenRun | TransactionEnd | Cut
+_Note: TypeAlias = OpenRun | TransactionEnd
+#: What was noted between two stops: in log order, and the runs outside of transactions to which more could have come.
+_Section: TypeAlias = tuple[list[_Note], dict[int, OpenRun]]
 
 
 class EventRecorder:
@@ -201,12 +277,14 @@ class EventRecorder:
     def __init__(self, cuts: tuple[int, ...] = (), *, folds: bool = False) -> None:
         #: The runs that may get more batches, by producer id.
         self.runs: dict[int, OpenRun] = {}
-        self._notes: list[tuple[int, _Note]] = []  # of what is over, each with its number
-        self._number = 0
+        #: The transactions that may be continued, by producer id.
+        self.committed: dict[int, _Committed] = {}
+        self._stops: list[tuple[_Section, Cut]] = []
+        self._notes: list[tuple[int, _Note]] = []  # of what is over since the last stop, each with its position in the file
         self._folds = folds
-        self._committed: dict[int, _Committed] = {}  # by producer id
+        self._has_transactions = False
         self._before_marker: list[OpenRun] = []  # begun since the last marker of any producer
-        self._last_abort = -1  # its number
+        self._last_abort = -1  # its position
         self._cuts = deque(cuts)
         #: The next offset at which the replay wants to stop.
         self.cut = self._cuts[0] if self._cuts else NEVER
@@ -215,24 +293,13 @@ class EventRecorder:
         self.zeros = 0
         self.first_zeros = (-1, -1, -1)
 
-    def takes(
-        self,
-        producer: tuple[int, int, int],
-        base: int,
-        count: int,
-        delta: int,
-        base_timestamp: int,
-        timestamp: int,
-        attributes: int,
-        position: int,
-        size: int,
-    ) -> bool:
+    def takes(self, head: Head, position: int) -> bool:
         """Add a sound data batch in which nothing is odd; False, and nothing done, when something is.
 
-        `producer` is its id, epoch and base sequence. `attributes` are not negative. A batch without a producer is fine too.
+        A batch without a producer is fine too.
         """
-        producer_id, epoch, sequence = producer
-        if attributes & ~TRANSACTIONAL > _LAST_CODEC:
+        base, _, _, _, _, attributes, delta, _, _, producer_id, epoch, sequence, _ = head
+        if attributes & ~TRANSACTIONAL > LAST_CODEC:
             return False
         if producer_id == -1:
             if attributes & TRANSACTIONAL or sequence > 0:
@@ -243,38 +310,33 @@ class EventRecorder:
             return epoch == -1
         if producer_id < 0 or epoch < 0 or sequence < 0 or base >= self.cut or sequence + delta >= MAX_SEQUENCE:
             return False
-        run = self._run_of(producer, base, base_timestamp, position, size, attributes)
-        run.next_sequence = sequence + delta + 1
-        run.last_base = base
-        run.last_offset = base + delta
-        run.last_timestamp = timestamp
-        run.last_position = position
-        run.partial = count <= delta
-        run.records += count
+        self._add(head, position, sequence + delta + 1, attributes)
         return True
 
-    def takes_marker(self, batch: memoryview, producer: tuple[int, int, int], base: int, timestamp: int, position: int) -> bool:
-        """Add a batch that is a transaction marker in which nothing is odd; False, and nothing done, when something is."""
-        producer_id, epoch, sequence = producer
+    def takes_marker(self, record: bytes | bytearray, head: Head, position: int) -> bool:
+        """Add a batch that is a transaction marker in which nothing is odd; False, and nothing done, when something is.
+
+        `record` is what follows its header.
+        """
+        base, length, _, _, _, _, _, _, timestamp, producer_id, epoch, sequence, _ = head
         if sequence != -1 or base >= self.cut:
             return False
-        record = bytes(batch[BATCH_HEADER.size :])
-        run = self.runs.get(producer_id)
-        if run is not None and run.epoch == epoch:
-            before = run.before
-            if before is not None and before.record == record and self._is_folded_into(before):
+        committed = self.committed.get(producer_id)
+        if committed is not None and committed.record == record and self._folds_into(committed):
+            run = committed.next
+            if run is not None and run[EPOCH] == epoch:
                 self._tell_marker(timestamp)
                 del self.runs[producer_id]
-                before.fold(run, base, timestamp, position)
+                committed.fold(run, base, timestamp, position)
                 return True
         found = _MARKER.fullmatch(record)
         if found is None or producer_id < 0 or epoch < 0:
             return False
         coordinator_epoch = int.from_bytes(found["epoch"], "big")
-        committed = found["type"] == _COMMIT
-        self.end(TransactionEnd(producer_id, epoch, committed, coordinator_epoch, base, timestamp, position, len(batch)))
-        if producer_id in self._committed:
-            self._committed[producer_id].record = record
+        is_commit, size = found["type"] == _COMMIT, LOG_OVERHEAD + length
+        self.end(TransactionEnd(producer_id, epoch, is_commit, coordinator_epoch, base, timestamp, position, size))
+        if producer_id in self.committed:
+            self.committed[producer_id].record = bytes(record)
         return True
 
     def zero(self, position: int, base: int, last: int) -> None:
@@ -292,48 +354,52 @@ class EventRecorder:
     def data(self, batch: RecordBatch) -> None:
         """Add any data batch that has a producer id."""
         header = batch.header
-        run = self._run_of(
-            (header.producer_id, header.producer_epoch, header.base_sequence),
-            header.base_offset,
-            header.base_timestamp,
-            batch.position,
-            batch.size,
-            header.attributes & 0xFFFF,
-        )
-        run.add(
-            header.base_offset,
-            header.base_sequence,
-            header.last_offset_delta,
-            header.records_count,
-            header.max_timestamp,
-            batch.position,
-        )
+        attributes, sequence, delta = header.attributes & 0xFFFF, header.base_sequence, header.last_offset_delta
+        following = sequence + delta + 1
+        if delta < 0 or following > MAX_SEQUENCE:
+            last = increment_sequence(sequence, max(0, delta))
+            following = 0 if last == MAX_SEQUENCE else last + 1
+        ordinary = attributes if attributes & ~TRANSACTIONAL <= LAST_CODEC else -1
+        base, length, leader, magic, crc, _, _, *times, producer_id, epoch, _, count = header
+        first, last = times
+        head = base, length, leader, magic, crc, attributes, delta, first, last, producer_id, epoch, sequence, count
+        self._add(head, batch.position, following, ordinary)
 
-    def _run_of(
-        self, producer: tuple[int, int, int], base: int, timestamp: int, position: int, size: int, attributes: int
-    ) -> OpenRun:
-        """The run that a batch continues, or one that begins with it."""
-        producer_id, epoch, sequence = producer
-        begun = OpenRun(producer, base, timestamp, position, size, attributes, self.last_hole)
+    def _add(self, head: Head, position: int, following: int, ordinary: int) -> None:
+        """Add a batch to the run that it continues, or begin one with it.
+
+        Args:
+            head: Its header.
+            position: Where it is in the file.
+            following: The sequence number that comes next.
+            ordinary: The attributes with which the next one is an ordinary one, -1 none.
+        """
+        _, _, _, _, _, attributes, _, _, _, producer_id, epoch, sequence, count = head
+        transactional = attributes & TRANSACTIONAL
         run = self.runs.get(producer_id)
         if run is not None:
-            if run.next_sequence == sequence and run.epoch == epoch and run.transactional == begun.transactional:
-                run.attributes = begun.attributes
-                return run
-            self._notes.append((run.number, run))
-        self._number += 1
-        begun.number = self._number
+            same = run[NEXT_SEQUENCE] == sequence and run[EPOCH] == epoch
+            if same and run[_FIRST][_ATTRIBUTES] & TRANSACTIONAL == transactional:
+                run[NEXT_SEQUENCE] = following
+                run[RUN_ATTRIBUTES] = ordinary
+                run[LAST] = head
+                run[LAST_POSITION] = position
+                run[RECORDS] += count
+                return
+            self._notes.append((run[_POSITION], run))
+        begun = [following, epoch, ordinary, head, position, head, position, count, self.last_hole, -1, -1]
         self.runs[producer_id] = begun
-        if begun.transactional:
+        if transactional:
+            self._has_transactions = True
             self._before_marker.append(begun)
-        committed = self._committed.get(producer_id)
-        if committed is not None:
-            before = committed.run
-            if run is None and begun.transactional and before.next_sequence == sequence >= 0 and before.epoch == epoch:
-                begun.before = committed
-            else:
-                self._notes += _notes_of(self._committed.pop(producer_id))
-        return begun
+        committed = self.committed.get(producer_id)
+        if committed is None:
+            return
+        before = committed.run
+        if run is None and transactional and before[NEXT_SEQUENCE] == sequence >= 0 and before[EPOCH] == epoch:
+            committed.next = begun
+        else:
+            self._notes += self.committed.pop(producer_id).notes()
 
     def hole(self, offset: int) -> None:
         """Offsets are missing before `offset`."""
@@ -343,43 +409,41 @@ class EventRecorder:
         """Add a transaction marker."""
         self._tell_marker(end.timestamp)
         run = self.runs.pop(end.producer_id, None)
-        before = None if run is None else run.before
-        is_whole = (
+        committed = self.committed.get(end.producer_id)
+        is_whole = bool(
             self._folds
             and end.committed
             and end.coordinator_epoch is not None
             and run is not None
-            and run.transactional
-            and run.epoch == end.epoch
-            and run.first_sequence >= 0
+            and run[_FIRST][_ATTRIBUTES] & TRANSACTIONAL
+            and run[EPOCH] == end.epoch
+            and run[_FIRST][_SEQUENCE] >= 0
         )
-        continues = bool(is_whole) and before is not None and before.end.coordinator_epoch == end.coordinator_epoch
-        if run is not None and before is not None and continues and self._is_folded_into(before):
-            before.fold(run, end.offset, end.timestamp, end.position)
-            return
-        self._number += 1
-        committed = self._committed.pop(end.producer_id, None)
+        continues = False
         if committed is not None:
-            self._notes += _notes_of(committed)
+            continues = is_whole and committed.next is run and committed.end.coordinator_epoch == end.coordinator_epoch
+            if run is not None and continues and self._folds_into(committed):
+                committed.fold(run, end.offset, end.timestamp, end.position)
+                return
+            self._notes += self.committed.pop(end.producer_id).notes()
         if run is not None and is_whole:
-            run.before = None
-            self._committed[end.producer_id] = _Committed(run, end, self._number, takes_more=continues)
+            self.committed[end.producer_id] = _Committed(run, end, takes_more=continues)
             return
         if run is not None:
-            self._notes.append((run.number, run))
-        self._notes.append((self._number, end))
+            self._notes.append((run[_POSITION], run))
+        self._notes.append((end.position, end))
         if not end.committed:
-            self._last_abort = self._number
+            self._last_abort = end.position
+
+    def _folds_into(self, committed: _Committed) -> bool:
+        """Whether what continues a transaction is folded into it: no transaction was aborted since that one began."""
+        return committed.takes_more and committed.run[_POSITION] > self._last_abort
 
     def _tell_marker(self, timestamp: int) -> None:
         """A marker of any producer: the transactions begun before it have their next one."""
         for run in self._before_marker:
-            run.next_marker = timestamp
+            run[_NEXT_MARKER] = timestamp
         self._before_marker.clear()
-
-    def _is_folded_into(self, before: _Committed) -> bool:
-        """Whether what continues a transaction is folded into it: no transaction was aborted since that one began."""
-        return before.takes_more and before.run.number > self._last_abort
 
     def blind(self, offset: int) -> None:
         """Bytes could not be read before `offset`: what is known about producers ends here."""
@@ -387,25 +451,35 @@ class EventRecorder:
 
     def _stop(self, cut: Cut) -> None:
         """Everything is over."""
-        self._notes += ((run.number, run) for run in self.runs.values())
+        self._stops.append((self._since(), cut))
         self.runs.clear()
-        for committed in self._committed.values():
-            self._notes += _notes_of(committed)
-        self._committed.clear()
-        self._number += 1
-        self._notes.append((self._number, cut))
+        self._notes.clear()
+        self.committed.clear()
+
+    def _since(self) -> _Section:
+        """What was noted since the last stop."""
+        notes = self._notes.copy()
+        for committed in self.committed.values():
+            notes += committed.notes()
+        lone = self.runs.copy()
+        if self._has_transactions:
+            for producer_id, run in self.runs.items():
+                if run[_FIRST][_ATTRIBUTES] & TRANSACTIONAL:
+                    notes.append((lone.pop(producer_id)[_POSITION], run))
+        notes.sort(key=itemgetter(0))
+        return [note for _, note in notes], lone
 
     def __len__(self) -> int:
         """How many notes there are."""
-        return len(self._notes) + len(self.runs)
+        return len(self._notes) + len(self.runs) + sum(len(notes) + len(lone) + 1 for (notes, lone), _ in self._stops)
 
     def known(self) -> tuple[list[Event], object]:
         """All notes up to now, in log order, and what else was noted."""
-        notes = [*self._notes, *((run.number, run) for run in self.runs.values())]
-        for committed in self._committed.values():
-            notes += _notes_of(committed)
-        notes.sort(key=itemgetter(0))
-        events = [note.closed() if isinstance(note, OpenRun) else note for _, note in notes]
+        events: list[Event] = []
+        for section, cut in self._stops:
+            events += _events_of(section)
+            events.append(cut)
+        events += _events_of(self._since())
         return events, (self.cut, self.last_hole, self.zeros, self.first_zeros)
 
     def finish(self) -> list[Event]:
@@ -414,6 +488,9 @@ class EventRecorder:
         return self.known()[0]
 
 
-def _notes_of(committed: _Committed) -> Iterator[tuple[int, _Note]]:
-    yield committed.run.number, committed.run
-    yield committed.number, committed.closed()
+def _events_of(section: _Section) -> Iterator[Event]:
+    notes, lone = section
+    for note in notes:
+        yield _closed(note) if isinstance(note, list) else note
+    if lone:
+        yield LoneRuns(dict(zip(lone, map(tuple, lone.values()), strict=True)))

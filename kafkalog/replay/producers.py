@@ -8,12 +8,12 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from dataclasses import dataclass
-from itertools import chain
+from itertools import chain, filterfalse
 from typing import TYPE_CHECKING, NamedTuple
 
 from kafkalog.core.command_line import command
 from kafkalog.core.log import NEVER
-from kafkalog.replay.producer_events import Cut, TransactionEnd
+from kafkalog.replay.producer_events import Cut, LoneRuns, TransactionEnd
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -234,7 +234,10 @@ class ProducerReplay:
         coordinator: bool = False,
         from_start: bool = False,
     ) -> None:
-        self.states: dict[int, ProducerState] = {}
+        self._states: dict[int, ProducerState] = {}
+        #: Those that only wrote outside of transactions, and of which nothing is odd: the file and the runs among which their
+        #: last one is. Their states are made when they are asked for.
+        self._lone: dict[int, tuple[str, LoneRuns]] = {}
         #: Ids of those that wrote since the last snapshot, or at its offset or above.
         self.heard_of: set[int] = set()
         self._begun: dict[int, _Begun] = {}  # by producer id, in log order
@@ -248,12 +251,24 @@ class ProducerReplay:
         self.reliable = True
         self._end = self._hole = -1
 
+    @property
+    def states(self) -> dict[int, ProducerState]:
+        """The producers' states, by id."""
+        for producer_id in tuple(self._lone):
+            self._state(producer_id)
+        return self._states
+
+    @property
+    def has_producers(self) -> bool:
+        """Whether any are known."""
+        return bool(self._states or self._lone)
+
     def adopt(self, entry: ProducerEntry, path: str) -> None:
         """Take a producer over from a snapshot, whose data lie below the log's first batch.
 
         A transaction of it that is open begins, for those who look for a place, in the file `path` of the log.
         """
-        self.states[entry.producer_id] = ProducerState(
+        self._states[entry.producer_id] = ProducerState(
             entry.producer_id,
             entry.producer_epoch,
             entry.last_sequence,
@@ -293,6 +308,8 @@ class ProducerReplay:
                 if aborted is not None:
                     waiting.setdefault(aborted.producer_id, []).append(len(found))
                     found.append(aborted)
+            elif isinstance(event, LoneRuns):
+                self._take_lone(event, segment.path)
             elif self._run(event, segment.path) and waiting:
                 own = waiting.pop(event.producer_id, None)
                 for at in chain.from_iterable(waiting.values()):
@@ -323,7 +340,8 @@ class ProducerReplay:
 
     def forget(self) -> None:
         """What was replayed so far is not reliable: bytes could not be read."""
-        self.states.clear()
+        self._states.clear()
+        self._lone.clear()
         self._begun.clear()
         self._since_marker.clear()
         self.heard_of.clear()
@@ -331,48 +349,51 @@ class ProducerReplay:
 
     def drop_idle(self) -> None:
         """Keep only the producers with an open transaction: for those who ask for nothing else, whatever their number."""
-        self.states = {producer_id: self.states[producer_id] for producer_id in self._begun}
+        self._states = {producer_id: self._states[producer_id] for producer_id in self._begun}
+        self._lone.clear()
         self.heard_of.clear()
 
     def _run(self, run: ProducerRun, path: str) -> bool:
         """Take a run in; whether a transaction begins with it."""
-        state = self.states.get(run.producer_id)
+        producer_id = run.producer_id
+        state = self._state(producer_id)
         if self._emit is not None and not (_follows(run, state) if state is not None else self._may_begin(run)):
             self._emit(self._step(run, state, path))
         first = state.first_offset if state is not None else -1
-        begins = run.transactional and first < 0
+        transactional = run.transactional
+        begins = transactional and first < 0
         if begins:
             first = run.first_offset
-            self._begin(run.producer_id, _Begun(first, path, run.next_marker))
-        if run.transactional:
-            begun = self._begun[run.producer_id]
+            self._begin(producer_id, _Begun(first, path, run.next_marker))
+        if transactional:
+            begun = self._begun[producer_id]
             if not begun.records:
                 begun.path, begun.position, begun.timestamp = path, run.position, run.first_timestamp
             begun.records += run.records
-        self.heard_of.add(run.producer_id)
-        last_sequence = _MAX_SEQUENCE if run.next_sequence == 0 else run.next_sequence - 1
-        self.states[run.producer_id] = ProducerState(
-            run.producer_id,
-            run.epoch,
-            last_sequence if run.first_sequence >= 0 else -1,
-            run.last_offset,
-            run.last_offset - run.last_base,
-            run.last_timestamp,
-            -1 if state is None else state.coordinator_epoch,
-            first,
-            run.last_timestamp,
-            -1 if state is None else state.marker_timestamp,
-            -1 if state is None else state.marker_offset,
-            state is None or state.marker_known,
-            run.partial,
-            seen_data=True,
-            run=run,
-            run_path=path,
-            last_position=run.last_position,
-            marker_position=state.marker_position if state is not None and state.run_path == path else -1,
-            newest_epoch=run.epoch,
-        )
+        self.heard_of.add(producer_id)
+        self._states[producer_id] = _after(run, state, path, first)
         return begins
+
+    def _state(self, producer_id: int) -> ProducerState | None:
+        """The state of a producer; None when it is not known."""
+        held = self._lone.pop(producer_id, None)
+        if held is not None:
+            path, event = held
+            self._states[producer_id] = _after(event.run_of(producer_id), None, path, -1)
+        return self._states.get(producer_id)
+
+    def _take_lone(self, event: LoneRuns, path: str) -> None:
+        """Take in the runs of producers that wrote outside of transactions."""
+        lone, ids = self._lone, event.fields.keys()
+        odd = self._states.keys() & ids
+        again = lone.keys() & ids
+        odd.update(one for one in again if not _goes_on(event.run_of(one), lone[one][1].run_of(one)))
+        if self.complete and self._emit is not None:
+            odd.update(one for one in event.begun_late() if one not in again and not self._may_begin(event.run_of(one)))
+        for producer_id in filter(odd.__contains__, ids):
+            self._run(event.run_of(producer_id), path)
+        self.heard_of.update(ids)
+        lone |= dict.fromkeys(filterfalse(odd.__contains__, ids) if odd else ids, (path, event))
 
     def _is_whole_before(self, run: ProducerRun) -> bool:
         """Whether every offset from 0 up to a run holds a record that has been read."""
@@ -399,7 +420,7 @@ class ProducerReplay:
 
     def _ended(self, marker: TransactionEnd, path: str) -> AbortedSpan | None:
         """Take a marker in; the transaction if it was aborted."""
-        state = self.states.get(marker.producer_id)
+        state = self._state(marker.producer_id)
         begun = self._begun.pop(marker.producer_id, None)
         for other in self._since_marker:
             other.next_marker = marker.timestamp
@@ -413,7 +434,7 @@ class ProducerReplay:
             self._emit(ProducerStep(path, state, None, marker, self._coordinator, first, changed, elapsed=elapsed))
         base = state if state is not None else ProducerState(marker.producer_id, marker.epoch)
         same_epoch = marker.epoch == base.epoch
-        self.states[marker.producer_id] = ProducerState(
+        self._states[marker.producer_id] = ProducerState(
             marker.producer_id,
             marker.epoch,
             base.last_sequence if same_epoch else -1,
@@ -457,7 +478,7 @@ class ProducerReplay:
     def open_transactions(self, topic: str, partition: int) -> Iterator[OpenTransaction]:
         """The transactions that no marker has ended, oldest first."""
         for producer_id, begun in self._begun.items():
-            state = self.states[producer_id]
+            state = self._states[producer_id]
             yield OpenTransaction(
                 path=begun.path,
                 topic=topic,
@@ -474,6 +495,37 @@ class ProducerReplay:
                 next_marker_timestamp=begun.next_marker,
                 last_marker_timestamp=self._last_marker if begun.next_marker >= 0 else -1,
             )
+
+
+def _after(run: ProducerRun, state: ProducerState | None, path: str, first_offset: int) -> ProducerState:
+    """The state of a producer after a run in the file `path`; `first_offset` is that of its open transaction, -1 none."""
+    last_sequence = _MAX_SEQUENCE if run.next_sequence == 0 else run.next_sequence - 1
+    return ProducerState(
+        run.producer_id,
+        run.epoch,
+        last_sequence if run.first_sequence >= 0 else -1,
+        run.last_offset,
+        run.last_offset - run.last_base,
+        run.last_timestamp,
+        -1 if state is None else state.coordinator_epoch,
+        first_offset,
+        run.last_timestamp,
+        -1 if state is None else state.marker_timestamp,
+        -1 if state is None else state.marker_offset,
+        state is None or state.marker_known,
+        run.partial,
+        seen_data=True,
+        run=run,
+        run_path=path,
+        last_position=run.last_position,
+        marker_position=state.marker_position if state is not None and state.run_path == path else -1,
+        newest_epoch=run.epoch,
+    )
+
+
+def _goes_on(run: ProducerRun, before: ProducerRun) -> bool:
+    """Whether a run is what a producer must write next of which nothing is known but the run before."""
+    return run.first_sequence == before.next_sequence and run.epoch == before.epoch and before.first_sequence >= 0
 
 
 def _follows(run: ProducerRun, state: ProducerState) -> bool:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from kafkalog.core.batch import RecordBatch
 from kafkalog.core.messages.records import read_coordinator_record, value_reader
 from kafkalog.core.messages.text import string_hash
-from kafkalog.core.messages.transaction import TRANSACTION_RECORDS, TRANSACTION_STATES
+from kafkalog.core.messages.transaction import STATUS, TRANSACTION_RECORDS, TRANSACTION_STATES
 from kafkalog.errors import UnreadableFile
 from kafkalog.replay.coordinator_loads import LoadWatch
 from kafkalog.replay.known_keys import KnownKeys
@@ -119,7 +119,7 @@ class TransactionState:
             self.records += self._replay(log, watch)
             if self._until != END or log.topic is None:
                 return None
-            watch.end(log)
+            watch.end(log, log.ends())
         except UnreadableFile as error:
             self.problems.append(Note(error.path, None, error.reason))
             self.is_read_in_full = False
@@ -135,39 +135,42 @@ class TransactionState:
     def _replay(self, log: Log, watch: LoadWatch) -> int:
         count, is_bounded = 0, self._until != END
         number = TRANSACTION_RECORDS[0].number
-        known: KnownKeys[str] = KnownKeys(TRANSACTION_RECORDS, number, itemgetter("transactionalId"))
+        known: KnownKeys[str] = KnownKeys(TRANSACTION_RECORDS, number, itemgetter("transactionalId"), frozenset({STATUS}))
         # Of most a later one comes before anybody asks what it says: regular ones are kept as their records have them.
         newest: dict[str, tuple[bytes | Message, str, int]] = {}
         try:
-            for path, batch, record in log.records(self._notes, watch.unreadable):
-                if is_bounded and not self._until.holds(record.offset, record.timestamp):
-                    continue
-                count += 1
-                self._newest = max(self._newest, record.timestamp)
-                if isinstance(batch, RecordBatch) and batch.is_control:
-                    continue
-                again = known.read(record.key, record.value)
-                if again is not None and 0 <= again[2]["transactionStatus"] < len(TRANSACTION_STATES):
-                    newest[again[0]] = again[1], path, record.offset
-                    continue
-                decoded = read_coordinator_record(TRANSACTION_RECORDS, record.key, record.value)
-                watch.record(record.offset, record.value, decoded)
-                if decoded.problem:
-                    self._notes.append(Note(path, record.offset, decoded.problem))
-                if decoded.key is None:
-                    continue
-                name = decoded.key["transactionalId"]
-                if record.value is None:
-                    known.forget(record.key)
-                    newest.pop(name, None)
-                    self.ids.pop(name, None)
-                elif decoded.value is not None:
-                    newest[name] = decoded.value, path, record.offset
-                    known.learn(record.value, decoded)
-                    if not 0 <= decoded.value["transactionStatus"] < len(TRANSACTION_STATES):
-                        problem = f"unknown state {decoded.value['transactionStatus']} of {name}"
-                        self._notes.append(Note(path, record.offset, problem))
-                        watch.unreadable(record.offset, problem)
+            for path, batch, records in log.plain_records(self._notes, watch.unreadable):
+                is_control = isinstance(batch, RecordBatch) and batch.is_control
+                for offset, timestamp, key, value in records:
+                    if is_bounded and not self._until.holds(offset, timestamp):
+                        continue
+                    count += 1
+                    if timestamp > self._newest:  # noqa: PLR1730 - a call costs more
+                        self._newest = timestamp
+                    if is_control:
+                        continue
+                    again = known.read(key, value)
+                    if again is not None and 0 <= again[2][STATUS] < len(TRANSACTION_STATES):
+                        newest[again[0]] = again[1], path, offset
+                        continue
+                    decoded = read_coordinator_record(TRANSACTION_RECORDS, key, value)
+                    watch.record(offset, value, decoded)
+                    if decoded.problem:
+                        self._notes.append(Note(path, offset, decoded.problem))
+                    if decoded.key is None:
+                        continue
+                    name = decoded.key["transactionalId"]
+                    if value is None:
+                        known.forget(key)
+                        newest.pop(name, None)
+                        self.ids.pop(name, None)
+                    elif decoded.value is not None:
+                        newest[name] = decoded.value, path, offset
+                        known.learn(value, decoded)
+                        if not 0 <= decoded.value[STATUS] < len(TRANSACTION_STATES):
+                            problem = f"unknown state {decoded.value[STATUS]} of {name}"
+                            self._notes.append(Note(path, offset, problem))
+                            watch.unreadable(offset, problem)
         finally:
             self.ids.update((name, _transactional_id(name, *newest.pop(name))) for name in list(newest))
         return count
@@ -246,7 +249,7 @@ class TransactionState:
 def _transactional_id(name: str, value: bytes | Message, path: str, offset: int) -> TransactionalId:
     if isinstance(value, bytes):
         value = value_reader(TRANSACTION_RECORDS, TRANSACTION_RECORDS[0].number, int.from_bytes(value[:2], "big"))(value, 2)[0]
-    number = value["transactionStatus"]
+    number = value[STATUS]
     state = TRANSACTION_STATES[number] if 0 <= number < len(TRANSACTION_STATES) else f"unknown ({number})"
     partitions = [
         (entry["topic"], partition) for entry in value["transactionPartitions"] or [] for partition in entry["partitionIds"]

@@ -12,7 +12,7 @@ from itertools import accumulate
 from typing import TYPE_CHECKING, NamedTuple
 
 from kafkalog.core.attributes import CODEC_MASK
-from kafkalog.core.batch import Damage, RecordBatch
+from kafkalog.core.batch import BATCH_HEADER, Damage, RecordBatch
 from kafkalog.core.control import read_control_record
 from kafkalog.core.filename import is_metadata_log
 from kafkalog.errors import FormatError, LimitExceeded, UnreadableFile
@@ -219,8 +219,7 @@ def _takes_marker(recorder: EventRecorder, batch: RecordBatch) -> bool:
         return False
     if header.base_timestamp != header.max_timestamp:
         return False
-    producer = header.producer_id, header.producer_epoch, header.base_sequence
-    return recorder.takes_marker(memoryview(data), producer, header.base_offset, header.max_timestamp, batch.position)
+    return recorder.takes_marker(data[BATCH_HEADER.size :], header, batch.position)
 
 
 class _Partitions:

@@ -17,21 +17,21 @@ from kafkalog.core.filename import METADATA_TOPICS, parse_partition_name
 from kafkalog.core.log_digests import first_difference
 from kafkalog.core.properties import parse_uuid
 from kafkalog.core.release import parse_release, release_text
-from kafkalog.core.spoken import offsets_spoken
 from kafkalog.files.paths import real_name
 from kafkalog.replay.controller import Claim
 from kafkalog.verify.causes import name_causes
 from kafkalog.verify.checks.brokers import compare_log_dirs, compare_partitions
 from kafkalog.verify.checks.controller import Controllers, PartitionClaim
 from kafkalog.verify.checks.replicas import compare_batches
-from kafkalog.verify.finding import Finding
-from kafkalog.verify.fitting import Known, fit_again, is_replica
+from kafkalog.verify.fitting import Known, fit_again, is_replica, is_to_be_fitted
+from kafkalog.verify.merging import merged
 from kafkalog.verify.next_start import with_effects
 from kafkalog.verify.report import in_order
 from kafkalog.verify.rule import RULES, findings_of
 from kafkalog.verify.rules.clusters import ClusterPair, ProducerIdBlocks, QuorumPair, SharedTopicId, TopicIdPair
 from kafkalog.verify.rules.controllers import GIVEN_STATE, ControllerDifference
 from kafkalog.verify.rules.log_dirs import DoubledPartition, SharedIds
+from kafkalog.verify.rules.replicas import DigestPair
 from kafkalog.verify.told import Told
 
 if TYPE_CHECKING:
@@ -40,6 +40,7 @@ if TYPE_CHECKING:
 
     from kafkalog.next_start.outcome import Outcome
     from kafkalog.replay.quorum import Quorum
+    from kafkalog.verify.finding import Finding
     from kafkalog.verify.report import PartitionReport, Report
     from kafkalog.verify.rules.replicas import ReplicaPair
     from kafkalog.verify.told import ToldLogDir, ToldMetadataLog, ToldPartition
@@ -114,10 +115,10 @@ class _Logs:
 
 
 def compared_with_each_other(reports: Sequence[Report]) -> Report:
-    """One report of several runs, each path of which is in one of them only. The clock is that of the first run."""
-    runs = _Runs(reports)
+    """One report of several runs, in which equal paths are the same place. The clock is that of the first run."""
+    whole = merged(reports)
+    runs = _Runs(reports, whole)
     runs.compare()
-    whole = reports[0].merge(*reports[1:])
     versions = [parse_release(report.version) for report in reports if report.version is not None]
     return replace(
         whole,
@@ -131,10 +132,10 @@ def compared_with_each_other(reports: Sequence[Report]) -> Report:
 class _Runs:
     """Runs that are compared with each other."""
 
-    def __init__(self, reports: Sequence[Report]) -> None:
-        self.findings: list[Finding] = [finding for report in reports for finding in report.findings]
+    def __init__(self, reports: Sequence[Report], whole: Report) -> None:
+        self.findings: list[Finding] = list(whole.findings)
         self.partitions: list[_Partition] = []
-        self._outcomes = tuple(outcome for report in reports for outcome in report.next_start)
+        self._outcomes = whole.next_start
         #: By path: several runs may have looked at parts of one.
         self._log_dirs: dict[str, ToldLogDir] = {}
         self._metadata_logs: dict[str, ToldMetadataLog] = {}
@@ -146,10 +147,11 @@ class _Runs:
         for number, report in enumerate(reports):
             self._take(number, report)
         self._read_controllers()
-        self._by_name: dict[str, list[_Partition]] = {}
-        for one in self.partitions:
+        #: By the name of the directory, and by the topic's id: the places of partitions that may be replicas of each other.
+        self._by_name: dict[str, dict[UUID | None, list[int]]] = defaultdict(lambda: defaultdict(list))
+        for number, one in enumerate(self.partitions):
             if not one.report.is_remote:
-                self._by_name.setdefault(real_name(one.directory), []).append(one)
+                self._by_name[real_name(one.directory)][one.topic_id].append(number)
 
     def _take(self, number: int, report: Report) -> None:
         told = Told() if report.told is None else report.told
@@ -158,8 +160,10 @@ class _Runs:
             self._log_dirs.setdefault(log_dir.path, log_dir)
             self._run_of.setdefault(log_dir.path, number)
         for metadata_log in told.metadata_logs:
-            self._metadata_logs.setdefault(metadata_log.path, metadata_log)
-            self._run_of.setdefault(metadata_log.path, number)
+            # A run that has left it out knows what is written in it, but not its batches.
+            if metadata_log.quorum is not None or metadata_log.path not in self._metadata_logs:
+                self._metadata_logs[metadata_log.path] = metadata_log
+                self._run_of[metadata_log.path] = number
         for one in report.partitions:
             mine = partitions.get(one.path)
             owner = None if mine is None or mine.log_dir is None else self._log_dirs.get(mine.log_dir)
@@ -194,21 +198,29 @@ class _Runs:
         self.findings = list(self._instead(self.findings, fresh, self._outcomes))
         for one in self.partitions:
             elsewhere = (other for other in self._replicas(one) if other.run != one.run)
-            differing = [finding for other in elsewhere if (finding := _difference(one.report, other.report)) is not None]
+            differing = [
+                finding
+                for other in elsewhere
+                if (pair := _difference(one.report, other.report)) is not None
+                for finding in findings_of(pair)
+            ]
             if differing:
                 one.report = replace(one.report, findings=in_order((*one.report.findings, *differing)))
         self.findings = name_causes(self.partitions, self.findings)
-        for one in self.partitions:
+        for one in filter(is_to_be_fitted, self.partitions):
             others = self._replicas(one)
             before = [other for other in others if other.run == one.run]
             fit_again(one, Known(before, self._own[one.run]), Known(others, self._controllers))
 
     def _replicas(self, one: _Partition) -> list[_Partition]:
         """The other replicas of a partition. Where a run has not told its cluster, the topic's id must show it."""
-        same_name = [] if one.report.is_remote else self._by_name[real_name(one.directory)]
+        if one.report.is_remote or one.topic in METADATA_TOPICS:
+            return []
+        same_name = self._by_name[real_name(one.directory)]
+        places = same_name.values() if one.topic_id is None else (same_name.get(key, ()) for key in (one.topic_id, None))
         return [
             other
-            for other in same_name
+            for other in map(self.partitions.__getitem__, sorted(chain.from_iterable(places)))
             if other is not one
             and is_replica(one, other)
             and (
@@ -259,7 +271,7 @@ def _is_at(finding: Finding, outcome: Outcome) -> bool:
     return outcome.path in (finding.path, os.path.dirname(finding.path))
 
 
-def _difference(one: PartitionReport, other: PartitionReport) -> Finding | None:
+def _difference(one: PartitionReport, other: PartitionReport) -> DigestPair | None:
     """Where two replicas differ, by their digests; None: nowhere, or these do not tell."""
     starts = (one.log_start_offset, other.log_start_offset)
     ends = (one.log_end_offset, other.log_end_offset)
@@ -269,16 +281,6 @@ def _difference(one: PartitionReport, other: PartitionReport) -> Finding | None:
     found = first_difference(one.digests, other.digests, start, end)
     if found is None:
         return None
-    return Finding(
-        id=_DIVERGES,
-        severity=RULES[_DIVERGES].severity,
-        path=one.path,
-        span=None,
-        offsets=found,
-        message=f"differs from {other.path}, first in {offsets_spoken(*found)}, by the digests of both",
-        facts={"file": other.path, "offset": found[0], "end": one.log_end_offset, "other_end": other.log_end_offset},
-        consequence="After an unclean election the replica with the older epoch truncates to the common part. Without one, "
-        "replicas are equal below the high watermark: one of the two is damaged then.",
-        remedy="Keep both copies until it is known which one was the leader's. Copied to one host, `kafkalog diff` says what "
-        "differs, and what each would throw away if it followed the other.",
+    return DigestPair(
+        path=one.path, other=other.path, offsets=found, log_end=one.log_end_offset, other_log_end=other.log_end_offset
     )

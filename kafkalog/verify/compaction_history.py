@@ -65,7 +65,9 @@ class CompactionHistory:
         if not twice and not left:
             return None
         place = self._place_of(twice[0][0]) if twice else None
-        return CleanPart(cleaner=cleaner, count=count, twice=twice[0] if twice else (-1, -1), place=place, aborted=tuple(left))
+        return CleanPart(
+            cleaner=cleaner, keys_twice=count, twice=twice[0] if twice else (-1, -1), place=place, aborted=tuple(left)
+        )
 
     def _aborted_below(self, end: int) -> dict[int, list[tuple[int, int]]]:
         """First and last offset of the aborted transactions that end below an offset, ascending, by producer id."""

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from kafkalog.core.filename import (
     BOOTSTRAP_CHECKPOINT,
+    COORDINATOR_TOPICS,
     LOG_DIR_FILES,
     is_metadata_log,
     parse_partition_name,
@@ -25,7 +26,7 @@ from kafkalog.core.release import release_text
 from kafkalog.core.suggestion import did_you_mean
 from kafkalog.errors import UnreadableFile
 from kafkalog.files.arguments import check_type, items_of, path_of
-from kafkalog.files.classify import Classified, Kind, classify
+from kafkalog.files.classify import Classified, Kind, NothingOfKafka, classify
 from kafkalog.files.cores import cores, may_fork
 from kafkalog.files.directory import Directory
 from kafkalog.files.log_dir import LogDir, PartitionContext
@@ -33,14 +34,13 @@ from kafkalog.files.mistakes import check_file_name
 from kafkalog.files.mounted import problems_since
 from kafkalog.files.paths import join
 from kafkalog.files.restraint import is_limited, sparing_cache
-from kafkalog.files.tier import is_remote
+from kafkalog.files.tier import is_emptied, is_remote
 from kafkalog.files.workers import workers_or
 from kafkalog.next_start.options import options_of
 from kafkalog.verify.causes import name_causes
 from kafkalog.verify.checks.brokers import LogsHere, Subject, add_findings, compare_log_dirs, compare_partitions
 from kafkalog.verify.checks.clean_stop import doubt_markers
 from kafkalog.verify.checks.controller import Controllers, States, claim_of, states_for
-from kafkalog.verify.checks.coordinators import Coordinators
 from kafkalog.verify.checks.copies import fold_what_was_not_copied
 from kafkalog.verify.checks.foreign_logs import name_originals
 from kafkalog.verify.checks.log_dir import LogDirCheck
@@ -55,7 +55,6 @@ from kafkalog.verify.scan.parts import Division
 from kafkalog.verify.scan.results import Settings
 from kafkalog.verify.second_look import Gone, Look, Looker
 from kafkalog.verify.sound_parts import MOST_EVENTS, sound_parts_of
-from kafkalog.verify.telling import told_of
 from kafkalog.verify.tiers import Tiers
 from kafkalog.verify.verified import Verified
 
@@ -253,14 +252,18 @@ class _Run:
                 self._add_log_dir(found)
             elif found.kind is Kind.TIER:
                 self.tiers.add(found.path)
-            elif found.directory is not None and is_remote(found.path, found.directory.entries):
+            elif found.directory is not None and is_remote(found.path, found.directory.names):
                 self.tiers.add_partition(found.path)
             elif found.kind is Kind.PARTITION:
                 self.jobs.append(_Job(found.path, found.directory))
             else:
                 self._add_file(found.path)
         except UnreadableFile as error:
-            self.not_checked.append(NotChecked(error.path, error.reason, failed=True))
+            missed = NotChecked(error.path, error.reason, failed=True)
+            if isinstance(error, NothingOfKafka) and is_emptied(error.path):
+                self.tiers.add_empty(missed)
+            else:
+                self.not_checked.append(missed)
 
     def miss(self) -> None:
         """All arguments are in: note the patterns that chose nothing."""
@@ -359,7 +362,7 @@ class _Run:
             if job.only is not None:
                 report = self._narrow(report, facts, job.only)
             scanned_logs = sound_parts_of(facts.scans, report.findings, self.events_left) if job.only is None else {}
-            self.events_left -= sum(len(log.events) for log in scanned_logs.values())
+            self.events_left -= sum(log.events_held for log in scanned_logs.values())
             self.done.append(
                 Verified(
                     listed=facts.directory.listed if job.log_dir is None else job.listed(),
@@ -372,6 +375,7 @@ class _Run:
                     compacted=facts.compacted,
                     is_file=job.only is not None,
                     kinds=facts.directory.kinds,
+                    regular=facts.regular,
                 )
             )
             if job.log_dir is not None and facts.is_cleaned:
@@ -468,17 +472,26 @@ class _Run:
         if not self.settings.quick:  # metadata is records
             controllers.read(self.log_dirs, [one.partition for one in self.done if not one.is_file and one.owner is None])
         self.not_checked.extend(controllers.not_checked)
-        coordinators = Coordinators(self.done)
-        unloaded = () if self.settings.quick else coordinators.unloaded(self.release)
         logs = LogsHere(self.done)
-        add_findings(self.done, chain(compare_partitions(self.done, logs, controllers), coordinators.hanging(), unloaded))
+        add_findings(self.done, chain(compare_partitions(self.done, logs, controllers), self._of_coordinators()))
         for one, renamed in renamed_directories(self.done, self.log_dirs, controllers):
             one.report = replace(one.report, findings=in_order((*one.report.findings, *findings_of(renamed))))
         self._ask(controllers.producer_ids(one.claim for one in self.done if one.claim is not None and not one.is_file))
         name_originals(self.done)
         self.findings = name_causes(self.done, self.findings)
         if self.settings.digests:
+            from kafkalog.verify.telling import told_of
+
             self.told = told_of(self.done, self.log_dirs, controllers, logs)
+
+    def _of_coordinators(self) -> Iterator[tuple[int, object]]:
+        """What coordinators make of their topics, where there are any."""
+        if any(one.topic in COORDINATOR_TOPICS for one in self.done):
+            from kafkalog.verify.checks.coordinators import Coordinators
+
+            coordinators = Coordinators(self.done)
+            yield from coordinators.hanging()
+            yield from () if self.settings.quick else coordinators.unloaded(self.release)
 
     def _ask(self, subjects: Iterable[Subject]) -> None:
         """Ask the rules about what belongs to no single partition."""

@@ -17,6 +17,8 @@ from kafkalog.files.log_dir import CLEANER_OFFSETS, HIGH_WATERMARKS, LOG_STARTS,
 from kafkalog.files.partition import Partition
 from kafkalog.kafka.cleaner_traces import RECORDS_LOOKED_AT, CleanerTraces
 from kafkalog.kafka.remains import Remains, SegmentEnd, bases_without_log, sound_epochs, with_cut_ends
+from kafkalog.replay.logs import Ends
+from kafkalog.replay.regular_records import NOTED_TOPICS, RegularLog
 from kafkalog.verify.compaction_history import CompactionHistory
 from kafkalog.verify.producer_history import SnapshotRead, replay_producers
 from kafkalog.verify.report import NotChecked
@@ -185,6 +187,7 @@ class DirectoryFacts:
             cuts=offsets[bisect_left(offsets, base) : bisect_left(offsets, following)],
             in_use=base == self.active and self.context.in_use,
             following=None if following == NEVER else following,
+            topic="" if self.mark or self.partition.topic not in NOTED_TOPICS else self.partition.topic,
         )
 
 
@@ -247,6 +250,20 @@ class PartitionFacts:
             return None
         last = self.scans[-1]
         return last.base_offset if last.last is None else last.last.last_offset + 1
+
+    @property
+    def regular(self) -> RegularLog | None:
+        """Of a coordinator's topic what its scans say of the records, where all are regular; else None."""
+        versions: set[tuple[int, int]] = set()
+        for scan in self.scans:
+            if scan.regular_versions is None:
+                return None
+            versions |= scan.regular_versions
+        filled = [scan for scan in self.scans if scan.size]
+        if not filled or filled[-1].last is None:
+            return None
+        end = filled[-1].last.last_offset + 1
+        return RegularLog(frozenset(versions), Ends(end, max(end, self.scans[-1].base_offset)))
 
     @property
     def end_confirmed(self) -> bool:

@@ -42,7 +42,7 @@ if TYPE_CHECKING:
     from kafkalog.verify.report import PartitionReport
     from kafkalog.verify.verified import Compared
 
-__all__ = ["Known", "fit_again", "fit_restores", "fitted_to_files", "fitted_to_log_dir", "is_replica"]
+__all__ = ["Known", "fit_again", "fit_restores", "fitted_to_files", "fitted_to_log_dir", "is_replica", "is_to_be_fitted"]
 
 
 #: The fact that is a remedy, where a rule has several.
@@ -180,16 +180,19 @@ class Known(NamedTuple):
     controllers: Controllers
 
 
+def is_to_be_fitted(one: Compared) -> bool:
+    """Whether something of a partition may be said in other words once more is known."""
+    return one.topic not in METADATA_TOPICS and any(_is_of_replicas(finding) for finding in one.report.findings)
+
+
 def fit_again(one: Compared, before: Known, now: Known) -> None:
     """Say it once more, now that more is known: other hosts have told what they have.
 
     Args:
-        one: The partition; its report is replaced.
+        one: The partition (`is_to_be_fitted`); its report is replaced.
         before: By what it was said.
         now: What is known now.
     """
-    if one.topic in METADATA_TOPICS or not any(_is_of_replicas(finding) for finding in one.report.findings):
-        return
     alone = [_words_alone(one, known.controllers) for known in (before, now)]
     findings = []
     for finding in one.report.findings:
@@ -248,10 +251,10 @@ def _name_of(one: Compared) -> PartitionName | None:
 
 def is_replica(one: Compared, other: Compared) -> bool:
     """Whether two directories of one name can be replicas of one partition."""
-    if _name_of(one) is None or one.is_file or other.is_file:
+    if one.is_file or other.is_file or other.topic in METADATA_TOPICS:
         return False
     clusters = {each.owner.identity.cluster_id for each in (one, other) if each.owner is not None} - {None}
-    return len(clusters) < 2 and len({one.topic_id, other.topic_id} - {None}) < 2 and other.topic not in METADATA_TOPICS
+    return len(clusters) < 2 and len({one.topic_id, other.topic_id} - {None}) < 2 and _name_of(one) is not None
 
 
 def restored_from(finding: Finding, others: Sequence[PartitionReport]) -> str:

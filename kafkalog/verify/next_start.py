@@ -129,9 +129,9 @@ def predict_starts(
         found.lost[directory.path] = why
         return given_up(directory.path, situation, why)
 
-    def directory_without_worker(stop: str, directory: Directory, options: Options, why: str) -> list[Outcome]:
+    def directory_without_worker(directory: Directory, stops: Sequence[str], options: Options, why: str) -> list[Outcome]:
         found.lost[directory.path] = why
-        return [_without_worker(stop, directory.path, options, why)]
+        return [_without_worker(stop, directory.path, options, why) for stop in stops]
 
     def in_situations(
         predict: Callable[..., Prediction], directories: Iterable[Directory], situations: Iterable[Situation]
@@ -140,12 +140,11 @@ def predict_starts(
 
     own = {directory.path: directory for directory in directories}
     stops = STOPS if options.stop is None else (options.stop,)
-    for stop in stops:
-        # What was found in the others need not travel to another process.
-        alone = [replace(options, scanned={path: scanned[path]} if path in scanned else {}) for path in own]
-        arguments = [(stop, directory, one) for directory, one in zip(own.values(), alone, strict=True)]
-        for path, outcomes in zip(own, each(executor, _predict_directory, arguments, directory_without_worker), strict=True):
-            found.directories[path] = (*found.directories.get(path, ()), *outcomes)
+    # What was found in the others need not travel to another process.
+    alone = [replace(options, scanned={path: scanned[path]} if path in scanned else {}) for path in own]
+    arguments = [(directory, stops, one) for directory, one in zip(own.values(), alone, strict=True)]
+    for path, outcomes in zip(own, each(executor, predict_directory, arguments, directory_without_worker), strict=True):
+        found.directories[path] = tuple(outcomes)
     for alternatives in link_log_dirs(_states(log_dirs, options)):
         here = {join(state.path, name) for state in alternatives for name in state.partitions}
         for outcome in predict_log_dirs(alternatives, options, in_situations):
@@ -187,10 +186,6 @@ def _otherwise(
             for name, outcome in zip(names, predict_partitions_of(state, asked, names), strict=True):
                 found.setdefault(join(state.path, name), []).append([outcome])
     return {path: tuple(merged(outcomes)) for path, outcomes in found.items()}
-
-
-def _predict_directory(stop: str, directory: Directory, options: Options) -> list[Outcome]:
-    return predict_directory(directory, stop, options)
 
 
 def _without_worker(stop: str, path: str, options: Options, why: str) -> Outcome:

@@ -55,7 +55,7 @@ class Policy:
 
     def graded(self, findings: tuple[Finding, ...]) -> tuple[Finding, ...]:
         """The findings that are left, with the severities that they have now."""
-        if self == Policy():
+        if self == _ALL:
             return findings
         chosen = _matching(self.select) if self.select else frozenset(RULES)
         chosen -= _matching(self.ignore)
@@ -67,6 +67,10 @@ class Policy:
             if finding.id in chosen and severity is not Severity.IGNORE and _known(finding) not in self.baseline:
                 kept.append(finding if severity is finding.severity else finding._replace(severity=severity))
         return tuple(kept)
+
+
+#: Everything, as the rules grade it.
+_ALL = Policy()
 
 
 def _known(finding: Finding) -> Known:

@@ -116,7 +116,7 @@ def replay_producers(
         open=() if end is None else tuple(replay.open_transactions(topic, partition)),
         last_stable_offset=replay.first_open_offset() or 0,
         changed=frozenset(changed),
-        has_producers=bool(replay.states),
+        has_producers=replay.has_producers,
     )
 
 

@@ -90,7 +90,8 @@ class PartitionReport:
 
     def under(self, policy: Policy) -> PartitionReport:
         """The report as a policy grades it."""
-        return replace(self, findings=policy.graded(self.findings))
+        graded = policy.graded(self.findings)
+        return self if graded == self.findings else replace(self, findings=graded)
 
     @property
     def verdict(self) -> str:
@@ -174,23 +175,12 @@ class Report:
         return any(item.failed for item in self.not_checked)
 
     def merge(self, *others: Report) -> Report:
-        """One report of several; the clock and the release are the first one's."""
-        from kafkalog.verify.told import all_told
+        """One report of several; the clock and the release are the first one's.
 
-        everything = (self, *others)
-        return replace(
-            self,
-            partitions=tuple(p for report in everything for p in report.partitions),
-            findings=tuple(f for report in everything for f in report.findings),
-            not_checked=tuple(n for report in everything for n in report.not_checked),
-            files=sum(report.files for report in everything),
-            bytes=sum(report.bytes for report in everything),
-            hashes=tuple(h for report in everything for h in report.hashes),
-            suppressed=sum(report.suppressed for report in everything),
-            left_out=sum(report.left_out for report in everything),
-            next_start=tuple(outcome for report in everything for outcome in report.next_start),
-            told=all_told(report.told for report in everything),
-        )
+        What runs over parts of one log dir both say of the log dir itself is in it once.
+        """
+        merged: Report = service("merged")((self, *others))
+        return merged
 
     def under(self, policy: Policy) -> Report:
         """The report as a policy grades it: severities changed, findings left out."""

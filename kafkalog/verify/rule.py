@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 import re
 import string
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from kafkalog.core.suggestion import did_you_mean
@@ -16,7 +16,7 @@ from kafkalog.verify.remedies import COMPARE, GENERAL
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-__all__ = ["RULES", "Foretold", "Loss", "Rule", "findings_of", "loss_of", "no_such_rule", "rule", "rule_of"]
+__all__ = ["RULES", "Foretold", "Loss", "Rule", "also_on", "findings_of", "loss_of", "no_such_rule", "rule", "rule_of"]
 
 #: What the offsets of a finding have lost.
 Loss = Literal["gone", "unreadable"]
@@ -186,6 +186,19 @@ def rule(
             general=frozenset(words for words in GENERAL if words in remedy),
         )
         RULES[rule_id] = row
+        _BY_SUBJECT.setdefault(on, []).append(row)
+        return check
+
+    return register
+
+
+def also_on(
+    on: type, rule_id: str, *, message: str, consequence: str, remedy: str
+) -> Callable[[Callable[[Any], Iterator[Hit]]], Callable[[Any], Iterator[Hit]]]:
+    """Register the decorated generator for another subject of a rule, of which less is known: it is told in other words."""
+
+    def register(check: Callable[[Any], Iterator[Hit]]) -> Callable[[Any], Iterator[Hit]]:
+        row = replace(RULES[rule_id], on=on, check=check, message=message, consequence=consequence, remedy=remedy)
         _BY_SUBJECT.setdefault(on, []).append(row)
         return check
 

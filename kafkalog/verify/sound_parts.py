@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 from kafkalog.core.checkpoint import EpochEntry
 from kafkalog.core.control import ABORT, COMMIT
-from kafkalog.kafka.scanned_log import ScannedEvent, ScannedLog
-from kafkalog.replay.producer_events import ProducerRun, TransactionEnd
+from kafkalog.kafka.scanned_log import ScannedEvent, ScannedLog, ScannedProducers
+from kafkalog.replay.producer_events import LoneRuns, ProducerRun, TransactionEnd
 from kafkalog.verify.finding import Severity
 
 if TYPE_CHECKING:
@@ -40,8 +40,8 @@ def sound_parts_of(
         if scan.path in suspect or scan.failures or scan.magics:
             continue
         log = _sound_part(scan)
-        if log is not None and len(log.events) <= most_events:
-            most_events -= len(log.events)
+        if log is not None and log.events_held <= most_events:
+            most_events -= log.events_held
             found[os.path.basename(scan.path)] = log
     return found
 
@@ -64,9 +64,11 @@ def _sound_part(scan: SegmentScan) -> ScannedLog | None:
     )
 
 
-def _events(scan: SegmentScan) -> Iterator[ScannedEvent]:
+def _events(scan: SegmentScan) -> Iterator[ScannedEvent | ScannedProducers]:
     for event in scan.events:
-        if isinstance(event, ProducerRun):
+        if isinstance(event, LoneRuns):
+            yield ScannedProducers(event.first_offsets(), *event.places())
+        elif isinstance(event, ProducerRun):
             yield ScannedEvent(
                 event.producer_id,
                 event.first_offset,

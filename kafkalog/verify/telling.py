@@ -57,7 +57,7 @@ def _home_of(one: Verified) -> str | None:
 
 def _log_dir(log_dir: LogDirCheck) -> ToldLogDir:
     names = tuple(log_dir.partition_names)
-    return ToldLogDir(log_dir.path, log_dir.identity, log_dir.clean, log_dir.registration, names)
+    return ToldLogDir(log_dir.path, log_dir.identity, log_dir.clean, log_dir.registration, names, log_dir.files)
 
 
 def _partition(one: Verified) -> ToldPartition:

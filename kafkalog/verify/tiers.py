@@ -11,9 +11,11 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple
 
 from kafkalog.core.filename import parse_remote_file_name
+from kafkalog.core.spoken import count_text
 from kafkalog.errors import UnreadableFile
 from kafkalog.files.log_dir import LOG_STARTS
 from kafkalog.files.partition import Partition
+from kafkalog.files.paths import join
 from kafkalog.files.tier import RemotePartition, partitions_below, read_partition
 from kafkalog.replay.remote_segments import COPY_FINISHED, TOPIC, RemoteLogs, read_remote_logs
 from kafkalog.verify.checks.brokers import add_findings
@@ -73,6 +75,10 @@ class Tiers:
         self._places: list[_Place] = []
         #: Folders of which all partitions are looked at.
         self._roots: list[str] = []
+        #: Folders without a file, which may have been remote storage.
+        self._empty: list[NotChecked] = []
+        #: The one that was.
+        self._emptied: str | None = None
         self._scanned: dict[str, ScannedTier] = {}
         self.not_checked: list[NotChecked] = []
         self.reports: list[PartitionReport] = []
@@ -90,6 +96,10 @@ class Tiers:
                 self._places.append(_Place(one))
             else:
                 self.left_out += 1
+
+    def add_empty(self, missed: NotChecked) -> None:
+        """Take in a folder without a file. What is told of it where it was no remote storage: `missed`."""
+        self._empty.append(missed)
 
     def add_partition(self, path: str) -> None:
         """Take in one partition."""
@@ -114,6 +124,7 @@ class Tiers:
         """Judge what is in remote storage, and what local logs say of it; findings about these are added to their reports."""
         described = [one for one in verified if one.topic == TOPIC and not one.is_file and not _is_marked(one)]
         logs = self._read_logs(Partition(one.directory, one.listed) for one in described)
+        self._take_empty(logs)
         tiers = list(self._tiers(verified, logs))
         reports = [self._report(tier) for tier in tiers]
         if any(map(_is_loud, reports)) and (described or self._places):
@@ -131,6 +142,16 @@ class Tiers:
         self._keep_what_is_copied(verified, tiers, logs)
         local = self._local(verified, logs)
         add_findings(verified, ((number, subject) for number, tier in local for subject in tier_subjects(tier)))
+
+    def _take_empty(self, logs: RemoteLogs) -> None:
+        """A folder without a file was remote storage if that is all that was given, and something has been copied."""
+        copied = sum(len(known.in_state(COPY_FINISHED)) for known in logs.partitions.values() if not known.deleted)
+        if not copied or len(self._empty) != 1 or self._places or self._roots:
+            self.not_checked += self._empty
+            return
+        self._emptied = self._empty[0].path
+        reason = f"no file is in it: taken for emptied remote storage, since {count_text(copied, 'segment')} were copied"
+        self.not_checked.append(NotChecked(self._emptied, reason))
 
     def _keep_what_is_copied(self, verified: list[Verified], tiers: list[Tier], logs: RemoteLogs) -> None:
         """Local logs have not lost what remote storage has."""
@@ -182,7 +203,9 @@ class Tiers:
                 else _local_log(verified, store.name.topic, store.name.partition, store.name.topic_id)
             )
             yield Tier(place.path, store, scanned.scans, known, logs.is_whole, local)
-        if not self._roots or not seen & logs.partitions.keys():
+        if self._emptied is not None:
+            beside = join(self._emptied, "")
+        elif not self._roots or not seen & logs.partitions.keys():
             return
         for key, known in logs.partitions.items():
             if key not in seen and known.in_state(COPY_FINISHED) and not known.deleted and self._is_chosen(_name_of(known)):
@@ -192,7 +215,7 @@ class Tiers:
 
     def _local(self, verified: list[Verified], logs: RemoteLogs) -> Iterator[tuple[int, Tier]]:
         """The partitions of which no remote storage was given, with the place of what their findings are told of."""
-        if self._roots:
+        if self._roots or self._emptied is not None:
             return
         looked_at = {(report.topic_id, report.partition) for report in self.reports}
         for key, known in logs.partitions.items():

@@ -108,13 +108,14 @@ class HighestProducer(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class ToldLogDir:
-    """A log dir, as far as its partitions are compared with those of others (`Owner`)."""
+    """A log dir, as far as its partitions are compared with those of others (`Owner`). `files`: its own that were checked."""
 
     path: str
     identity: Identity
     clean: bool | None
     registration: int | None
     partition_names: tuple[str, ...]
+    files: int
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from kafkalog.files.directory import Directory
     from kafkalog.kafka.scanned_log import ScannedLog
     from kafkalog.replay.producers import OpenTransaction
+    from kafkalog.replay.regular_records import RegularLog
     from kafkalog.verify.checks.controller import PartitionClaim
     from kafkalog.verify.checks.log_dir import LogDirCheck
     from kafkalog.verify.report import PartitionReport
@@ -66,6 +67,7 @@ class Verified:
         compacted: Whether its log was compacted, by what is said of it and by its batches.
         is_file: Whether a single file of it was asked for.
         kinds: Of the files that are there: suffixes of the segments' files, names of the others.
+        regular: Of a coordinator's topic what its records say of a load, where all are regular; None: only a replay tells.
     """
 
     listed: Directory
@@ -78,6 +80,7 @@ class Verified:
     compacted: bool = False
     is_file: bool = False
     kinds: frozenset[str] = frozenset()
+    regular: RegularLog | None = None
 
     @property
     def directory(self) -> str:

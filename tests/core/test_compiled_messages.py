@@ -69,6 +69,26 @@ def test_what_a_generated_reader_takes_is_read_and_written_as_the_readable_way_d
         assert json_form.regular_object(schema, version, before="<{", after="}>")(data, 0) == (f"<{{{plain}}}>", end)
 
 
+@given(schema=st.sampled_from(SCHEMAS), version=st.integers(-1, 6), data=some_bytes, number=st.integers(0, 10))
+@settings(max_examples=400)
+def test_a_reader_of_some_fields_takes_what_a_reader_of_all_takes_and_gives_these(schema, version, data, number):
+    only = frozenset(field.name for field in schema.fields[number : number + 2])
+    try:
+        message, end = reader.regular_reader(schema, version, NEWEST)(data, 0)
+    except NOT_REGULAR:
+        message, end = None, None
+    try:
+        part, end_of_part = reader.regular_reader(schema, version, NEWEST, only)(data, 0)
+    except NOT_REGULAR:
+        assert message is None
+        return
+    if message is None:
+        # Of what nobody asks for the bytes are counted, not looked for.
+        assert end_of_part > len(data)
+    else:
+        assert (part, end_of_part) == ({name: value for name, value in message.items() if name in only}, end)
+
+
 @pytest.mark.parametrize("schema", [schema for schema in SCHEMAS if schema.fields], ids=lambda schema: schema.name)
 def test_a_message_of_zeros_is_regular_when_it_is_one_at_all(schema):
     data, version = bytes(400), schema.highest(NEWEST)

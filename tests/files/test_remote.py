@@ -269,6 +269,25 @@ def test_file_systems_are_chained_as_fsspec_does(logs, tmp_path):
     assert verify(url, now=NOW).to_jsonl().replace(url, "LOGS") == verify(logs, now=NOW).to_jsonl().replace(str(logs), "LOGS")
 
 
+def test_a_chain_that_cannot_be_opened_is_a_condition_and_the_rest_is_read(logs, tmp_path):
+    archive = shutil.make_archive(str(tmp_path / "case"), "zip", logs.parent, "logs")
+    chains = {
+        f"zip://logs::{tmp_path}/none.zip": "cannot be asked: No such file or directory",
+        f"zip://logs::{logs}/{NAME}/{LOG}": "cannot be asked: BadZipFile",
+        f"zip://logs/{NAME}/{LOG}::{archive}": "is a file: give the directory that it is in",
+    }
+    report = verify([*chains, logs / NAME], now=NOW, quick=True, next_start=False)
+    assert {one.path: one.reason for one in report.not_checked if one.failed} == chains
+    assert [one.path for one in report.partitions] == [str(logs / NAME)]
+
+
+@pytest.mark.parametrize("url", ["zip://case.zip", "zip://", "tar:///data/case.tar"])
+def test_an_archive_that_no_url_names_is_asked_for(url):
+    scheme = url.partition(":")[0]
+    with pytest.raises(errors.RequestError, match=f"^{scheme}:// does not say which archive: {scheme}://DIRECTORY::ARCHIVE, "):
+        verify(url)
+
+
 @pytest.mark.parametrize("kind", ["tar", "gztar", "zip"])
 @pytest.mark.usefixtures("bucket")
 def test_an_archive_in_a_bucket_is_read(kind, logs, tmp_path):
@@ -562,6 +581,21 @@ def test_what_one_may_not_read_says_where_credentials_come_from(answer, bucket):
     assert result.exit_code == 3
     assert f"{BUCKET}: permission denied: AWS_ACCESS_KEY_ID, " in result.output
     assert len(bucket.asked) == 1
+
+
+def test_what_one_may_not_read_of_a_bucket_is_a_condition_and_the_rest_is_read(bucket):
+    hidden = f"{BUCKET}/{NAME}/{LOG}"
+    bucket.fault = lambda asked: None if asked.lists or not hidden.endswith(asked.path) else "403 Forbidden"
+    report = verify(BUCKET, now=NOW, next_start=False)
+    assert [(one.path, one.reason.partition(":")[0]) for one in report.not_checked if one.failed] == [
+        (hidden, "permission denied")
+    ]
+    assert [(one.readable, one.path.endswith(NAME)) for one in report.partitions] == [
+        (True, False),
+        (True, False),
+        (False, True),
+    ]
+    assert len([one for one in bucket.asked if hidden.endswith(one.path)]) == 1
 
 
 def test_where_listing_is_forbidden_a_file_is_read_by_itself(bucket, logs):

@@ -258,6 +258,16 @@ def test_what_cannot_be_read_is_said_and_is_status_3(tmp_path):
     assert "00000000000000000000.timeindex: is a FIFO" in done.stderr
 
 
+@pytest.mark.parametrize("name", ["meta.properties", "recovery-point-offset-checkpoint"])
+def test_a_file_of_the_log_dir_itself_that_cannot_be_read_is_status_3_too(tmp_path, name):
+    copied(tmp_path)
+    os.mkfifo(tmp_path / name)
+    done = run(tmp_path, status=3)
+    assert f"{name} cannot be read: is a FIFO" in done.stdout
+    assert f"{name}: is a FIFO" in done.stderr
+    assert lines(tmp_path, status=3)[-1]["not_read"][0]["path"] == str(tmp_path / name)
+
+
 def test_damage_is_said_and_judged_by_nobody(tmp_path):
     folder = copied(tmp_path)
     log = folder / "00000000000000000000.log"

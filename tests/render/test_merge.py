@@ -12,7 +12,8 @@ from click.testing import CliRunner
 from kafkalog.cli.main import main
 from kafkalog.errors import RequestError
 from kafkalog.render.merged_report import Run, merged_report
-from kafkalog.verify import Policy, verify
+from kafkalog.verify import Policy, across, verify
+from kafkalog.verify.fitting import is_replica
 from tests.log_dirs import FIXTURES, fixture, unpack
 from tests.verify.lab import Lab, fields, header
 from tests.verify.test_clusters import add_marker, change_meta, other_id
@@ -237,6 +238,108 @@ def test_damaged_logs_have_no_digests(pair):
     report = verify(str(pair / "one"), now=NOW, digests=True)
     assert {one.path.rpartition("/")[2]: one.digests for one in report.partitions}["ledger-0"] is None
     assert diverging(merged_report([digested(pair, "one"), digested(pair, "two")])) == []
+
+
+# --- runs over parts of one log dir ---
+
+PARTS = {"a": {"topics": "ledger*"}, "b": {"exclude": ("ledger*", "__*")}, "c": {"topics": "__*"}}
+
+
+@pytest.fixture
+def hurt_log_dir(tmp_path):
+    """A log dir with something to say of itself, of a controller, and of a partition."""
+    path = shutil.copytree(fixture("3.9.1", "cluster-final-n1").path(), tmp_path / "n1")
+    (path / "recovery-point-offset-checkpoint").write_text("junk\n")
+    (path / "strange.file").write_text("x")
+    flip(path, "ledger-0")
+    return path
+
+
+def parts_of(path, **settings):
+    """Runs that leave out different parts, by name."""
+    return {name: Run(name, verify(str(path), now=NOW, **settings, **part).to_jsonl()) for name, part in PARTS.items()}
+
+
+def in_any_order(text):
+    return sorted(text.splitlines()[:-1]), json.loads(text.splitlines()[-1])
+
+
+def test_runs_over_parts_of_a_log_dir_are_one_run_over_it(hurt_log_dir):
+    whole = in_any_order(verify(str(hurt_log_dir), now=NOW, digests=True).to_jsonl())
+    runs = parts_of(hurt_log_dir, digests=True)
+    for order in ("abc", "cab"):
+        assert in_any_order(merged_report([runs[name] for name in order]).to_jsonl()) == whole
+    # In one file, one after the other, too; and a merge of merges.
+    assert in_any_order(merged_report([Run("all", "".join(run.text for run in runs.values()))]).to_jsonl()) == whole
+    some = merged_report([runs["b"], runs["a"]])
+    assert some.left_out == 3
+    assert in_any_order(merged_report([Run("some", some.to_jsonl()), runs["c"]]).to_jsonl()) == whole
+
+
+def test_without_digests_only_the_files_of_the_log_dir_itself_are_counted_again(hurt_log_dir):
+    lines, summary = in_any_order(verify(str(hurt_log_dir), now=NOW).to_jsonl())
+    found_lines, found = in_any_order(merged_report([*parts_of(hurt_log_dir).values()]).to_jsonl())
+    assert found_lines == lines
+    assert found | {"files": summary["files"]} == summary
+
+
+def test_what_a_policy_has_changed_in_one_part_counts_by_the_worst(hurt_log_dir):
+    runs = parts_of(hurt_log_dir)
+    row = '"id": "checkpoint-malformed", "severity": '
+    milder = runs["a"].text.replace(f'{row}"error"', f'{row}"info"')
+    assert milder != runs["a"].text
+    found = merged_report([Run("a", milder), runs["b"]])
+    assert [one.severity.label for one in found.findings if one.id == "checkpoint-malformed"] == ["error"]
+
+
+def test_what_could_not_be_read_in_a_log_dir_is_told_once_and_what_parts_leave_out_by_each(hurt_log_dir):
+    (hurt_log_dir / "meta.properties").unlink()
+    (hurt_log_dir / "meta.properties").mkdir()
+    (hurt_log_dir / "recovery-point-offset-checkpoint").unlink()
+    (hurt_log_dir / "recovery-point-offset-checkpoint").symlink_to("/nowhere")
+    settings = {"now": NOW, "since_mtime": NOW * 2}
+    runs = [Run(topic, verify(str(hurt_log_dir), **settings, topics=topic).to_jsonl()) for topic in ("ledger", "late")]
+    merged = merged_report(runs)
+    assert merged.left_out == 6
+    assert len({one for one in merged.not_checked if one.failed}) == sum(one.failed for one in merged.not_checked)
+    assert sum("left out" in one.reason for one in merged.not_checked) == 2
+
+
+def test_whole_log_dirs_of_one_path_with_other_partitions_are_those_of_two_hosts(tmp_path):
+    lines = {}
+    for name, dropped in (("one", "l*-[0-9]"), ("two", "__*-[0-9]")):
+        path = shutil.copytree(fixture("3.9.1", "cluster-final-n1").path(), tmp_path / name)
+        (path / "strange.file").write_text("x")
+        for directory in path.glob(dropped):
+            shutil.rmtree(directory)
+        lines[name] = verify(str(path), now=NOW).to_jsonl().replace(json.dumps(str(path))[1:-1], "/kafka/data")
+    found = {one.path for one in merged_report([Run(*each) for each in lines.items()]).findings}
+    assert {f"{name}:/kafka/data/strange.file" for name in lines} <= found
+
+
+def test_a_metadata_log_is_compared_by_the_part_that_has_looked_at_it(tmp_path):
+    one, other = two_quorums(tmp_path)
+    settings = {"now": NOW, "digests": True, "next_start": False}
+    parts = [Run(name, verify(str(one), **settings, **PARTS[name]).to_jsonl()) for name in "ac"]
+    found = merged_report([*parts, digested(tmp_path, other.name, next_start=False)])
+    assert "quorums-differ" in {finding.id for finding in found.all_findings()}
+
+
+def of_cluster(row, number):
+    """A line with the id of another topic."""
+    return row | ({"topic_id": f"{number}{row['topic_id'][2:]}"} if row.get("topic_id") else {})
+
+
+def test_replicas_are_looked_for_among_those_of_one_topic(hosts, monkeypatch):
+    """Each cluster has a topic of this name: their replicas are not compared, pair by pair, by what else they say."""
+    asked = []
+    monkeypatch.setattr(across, "is_replica", lambda one, other: asked.append(0) or is_replica(one, other))
+    rows = [json.loads(line) for line in printed(hosts, "two").splitlines()]
+    for count in (1, 20):
+        merged_report([Run(f"{n}", "\n".join(json.dumps(of_cluster(row, n)) for row in rows)) for n in range(10, 10 + count)])
+        assert len(asked) == 0
+    merged_report([Run(name, printed(hosts, name)) for name in ("one", "two")])
+    assert asked
 
 
 # --- what one run over everything says, and a merge of a run for each ---

@@ -84,8 +84,9 @@ def read_all(tmp_path, monkeypatch):
     read_from = {read_groups: paths[0], read_transactions: [paths[1], paths[4]], read_metadata: paths[3]}
 
     def read(data, until=END):
-        for name in ("walk", "walk_last_file"):
-            monkeypatch.setattr(Log, name, lambda log: ((log.files[0], item) for item in walk(BytesSource(data))))
+        source = BytesSource(data)
+        monkeypatch.setattr(Log, "_sources", lambda log: iter([(log.files[0], source)]))
+        monkeypatch.setattr(Log, "walk_last_file", lambda log: ((log.files[0], item) for item in walk(source)))
         return [function(given, until) for function, given in read_from.items()]
 
     return read

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from kafkalog.core.log import BytesSource, walk
-from kafkalog.kafka.scanned_log import ScannedEvent, ScannedLog
-from kafkalog.replay.producer_events import EventRecorder, ProducerRun, transaction_end
+from kafkalog.core.release import parse_release
+from kafkalog.kafka.failure import BrokerAborts
+from kafkalog.kafka.load_context import LoadContext, LoadSettings
+from kafkalog.kafka.overlay import Disk
+from kafkalog.kafka.producer_states import ProducerStates
+from kafkalog.kafka.scanned_log import ScannedEvent, ScannedLog, ScannedProducers
+from kafkalog.replay.producer_events import Cut, EventRecorder, LoneRuns, ProducerRun, transaction_end
 from kafkalog.replay.producers import ProducerReplay, SegmentEvents
 from kafkalog.verify.rule import findings_of
 from kafkalog.verify.scan.records import RecordLook
@@ -16,14 +22,9 @@ from tests.encode import R
 
 START_MS = 1_600_000_000_000
 #: Of a batch: its producer, what it is, the coordinator's epoch of a marker.
-steps = st.lists(
-    st.tuples(
-        st.integers(0, 2),
-        st.sampled_from(["data", "data", "commit", "commit", "commit", "abort", "again", "jump", "plain", "fence", "cut"]),
-        st.sampled_from([0, 0, 0, 1]),
-    ),
-    max_size=60,
-)
+kinds = ["data", "data", "commit", "commit", "commit", "abort", "again", "jump", "plain", "jump plain", "fence", "cut"]
+steps = st.lists(st.tuples(st.integers(0, 2), st.sampled_from(kinds), st.sampled_from([0, 0, 0, 1])), max_size=60)
+mostly_plain = st.lists(st.tuples(st.integers(0, 2), st.sampled_from(["plain"] * 6 + kinds), st.just(0)), max_size=20)
 WHOLE = [(0, "data", 0), (0, "commit", 0)]
 
 
@@ -43,7 +44,7 @@ def log_of(steps):
                 commit=kind == "commit", offset=offset, coordinator_epoch=coordinator, base_timestamp=time, **who
             )
         else:
-            sequence = max(0, sequences.get(producer, 0) + {"again": -1, "jump": 2}.get(kind, 0))
+            sequence = max(0, sequences.get(producer, 0) + {"again": -1, "jump": 2, "jump plain": 2}.get(kind, 0))
             sequences[producer] = sequence + 1
             data += encode.batch(
                 [R(0, b"k", b"v")],
@@ -51,7 +52,7 @@ def log_of(steps):
                 base_timestamp=time,
                 max_timestamp=time,
                 base_sequence=sequence,
-                attributes=0 if kind == "plain" else 0x10,
+                attributes=0 if kind.endswith("plain") else 0x10,
                 **who,
             )
         offset += 1
@@ -100,6 +101,61 @@ def test_told_together_they_say_the_same(steps, later):
     following = events_of(more, (), folds=True)
     assert len(folded) <= len(one_by_one)
     assert told(folded, following) == told(one_by_one, following)
+
+
+def one_by_one(events):
+    """Notes with the runs that are told together as notes of their own, in log order."""
+    found = []
+    for event in events:
+        if isinstance(event, LoneRuns):
+            begin = next((at for at in range(len(found), 0, -1) if isinstance(found[at - 1], Cut)), 0)
+            found[begin:] = sorted([*found[begin:], *map(event.run_of, event.fields)], key=lambda note: note.position)
+        else:
+            found.append(event)
+    return found
+
+
+@given(
+    steps=st.lists(st.tuples(st.integers(0, 2), st.sampled_from(["plain"] * 4 + kinds), st.just(0)), max_size=30), later=steps
+)
+@settings(max_examples=60)
+@example(steps=[(0, "jump plain", 0)], later=[])
+@example(steps=[(0, "plain", 0)], later=[(0, "plain", 0)])
+@example(steps=[(0, "plain", 0)] * 2, later=[(0, "jump plain", 0)])
+@example(steps=[(0, "plain", 0)], later=[(0, "fence", 0), (0, "plain", 0)])
+@example(steps=[(0, "data", 0)], later=[(0, "plain", 0)])
+def test_runs_outside_of_transactions_say_together_what_they_say_one_by_one(steps, later):
+    (data, cuts), (more, _) = log_of(steps), log_of(later)
+    together, following = events_of(data, cuts, folds=False), events_of(more, (), folds=False)
+    (said, *rest), (expected, *others) = told(together, following), told(one_by_one(together), one_by_one(following))
+    assert sorted(said, key=repr) == sorted(expected, key=repr)
+    assert rest == others
+
+
+@pytest.mark.parametrize("before", [(), (ScannedEvent(8, 3, 90, 90, is_transactional=False, marker=None),)])
+def test_producers_outside_of_transactions_are_taken_over_together(before):
+    together = ScannedProducers({7: 10, 8: 11, 9: 12}, 100, 300)
+    assert states_after(*before, together) == states_after(*before, *together.events)
+
+
+def test_one_of_them_with_an_open_transaction_stops_the_broker_all_the_same():
+    opened = ScannedEvent(8, 3, 90, 90, is_transactional=True, marker=None)
+    with pytest.raises(BrokerAborts, match="wrote outside of it at offset 11"):
+        states_after(opened, ScannedProducers({7: 10, 8: 11}, 100, 300))
+
+
+def states_after(*events):
+    """The snapshot that a broker writes after what a scan has found."""
+    disk = Disk({})
+    states = ProducerStates(LoadContext(disk, LoadSettings(release=parse_release("3.9.1"), clean=True)))
+    for event in events:
+        if isinstance(event, ScannedProducers):
+            states.append_producers(event)
+        else:
+            states.append_scanned(event)
+    states.map_end_offset = 99
+    states.take_snapshot()
+    return disk.get(f"{99:020d}.snapshot").read()
 
 
 def test_a_million_transactions_are_a_handful_of_notes():

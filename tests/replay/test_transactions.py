@@ -6,7 +6,7 @@ import pytest
 
 from kafkalog.core.producer_snapshot import ProducerEntry
 from kafkalog.replay.metadata import read_metadata
-from kafkalog.replay.producer_events import ProducerRun, TransactionEnd
+from kafkalog.replay.producer_events import TransactionEnd
 from kafkalog.replay.producers import ProducerReplay, SegmentEvents
 from kafkalog.replay.transaction_state import Copy
 from kafkalog.replay.transactions import read_transactions
@@ -15,6 +15,7 @@ from tests import encode
 from tests.internal_topics import accounted, transaction_key, transaction_value
 from tests.log_dirs import corpus_log_dirs, fixture, fixture_log_dirs
 from tests.replay.test_groups import write_log
+from tests.runs import transactional_run
 
 ONGOING, COMPLETE_COMMIT, PREPARE_ABORT = 1, 4, 3
 
@@ -293,18 +294,13 @@ def test_a_table_holds_the_last_aborted_ones_and_says_how_many_are_left_out(caps
     assert f"({count - 3} that were found before these are left out: --format jsonl lists all)" in shown
 
 
-def run_of(producer_id, offset, position=0):
-    one = dict.fromkeys(ProducerRun._fields, 0) | {"producer_id": producer_id, "transactional": True, "records": 3}
-    return ProducerRun(**one | {"first_offset": offset, "last_offset": offset + 2, "first_timestamp": 7, "position": position})
-
-
 def test_producers_whose_transactions_have_ended_are_forgotten():
     replay = ProducerReplay()
     ended = TransactionEnd(1, 0, committed=True, coordinator_epoch=0, offset=9, timestamp=9, position=0, size=78)
-    replay.feed(SegmentEvents("a.log", [run_of(1, 0), run_of(2, 3), ended]))
+    replay.feed(SegmentEvents("a.log", [transactional_run(1, 0), transactional_run(2, 3), ended]))
     replay.drop_idle()
     assert set(replay.states) == {2}
-    replay.feed(SegmentEvents("b.log", [run_of(2, 10)]))
+    replay.feed(SegmentEvents("b.log", [transactional_run(2, 10)]))
     (item,) = replay.open_transactions("t", 0)
     assert (item.path, item.first_offset, item.last_offset, item.first_timestamp, item.records) == ("a.log", 3, 12, 7, 6)
 
@@ -314,7 +310,7 @@ def test_an_open_transaction_that_a_snapshot_tells_of_is_placed_at_its_first_rec
     replay.adopt(ProducerEntry(1, 0, 4, 90, 0, 5, -1, 80), "a.log")
     (item,) = replay.open_transactions("t", 0)
     assert (item.path, item.position, item.first_offset, item.last_offset, item.records) == ("a.log", 0, 80, 90, 0)
-    replay.feed(SegmentEvents("b.log", [run_of(1, 100, position=300), run_of(1, 110, position=900)]))
+    replay.feed(SegmentEvents("b.log", [transactional_run(1, 100, position=300), transactional_run(1, 110, position=900)]))
     (item,) = replay.open_transactions("t", 0)
     assert (item.path, item.position, item.first_offset, item.last_offset, item.records) == ("b.log", 300, 80, 112, 6)
     assert replay.first_open_offset() == 80
@@ -336,15 +332,15 @@ def epochs_told(*events):
 def test_a_marker_of_another_epoch_sets_the_producer_to_it_and_forgets_its_batches_be_it_higher_or_lower(epoch):
     # ProducerStateManager of Kafka 4.1.1, asked: epoch 3 (6), coordinatorEpoch 9, no transaction, batchMetadata=[].
     replay = ProducerReplay()
-    replay.feed(SegmentEvents("a.log", [run_of(1, 0)._replace(epoch=5, next_sequence=3), marker_of(epoch, 3)]))
+    replay.feed(SegmentEvents("a.log", [transactional_run(1, 0, epoch=5)._replace(next_sequence=3), marker_of(epoch, 3)]))
     state = replay.states[1]
     assert (state.epoch, state.last_sequence, state.last_offset, state.offset_delta) == (epoch, -1, -1, 0)
     assert (state.coordinator_epoch, state.first_offset) == (9, -1)
 
 
 def test_data_after_a_marker_of_a_lower_epoch_are_held_against_the_data_before_it():
-    one = run_of(1, 0)._replace(epoch=5)
-    assert epochs_told(one, marker_of(3, 3), one._replace(epoch=4, first_offset=4, last_offset=6)) == [(4, 5)]
+    one = transactional_run(1, 0, epoch=5)
+    assert epochs_told(one, marker_of(3, 3), transactional_run(1, 4, epoch=4)) == [(4, 5)]
     # What the broker has taken once is what it holds the next batch against.
-    lower = one._replace(epoch=3, first_offset=4, last_offset=6)
-    assert epochs_told(one, lower, lower._replace(first_sequence=77, first_offset=7, last_offset=9)) == [(3, 5), (3, 3)]
+    lower, other = transactional_run(1, 4, epoch=3), transactional_run(1, 7, epoch=3, sequence=77)
+    assert epochs_told(one, lower, other) == [(3, 5), (3, 3)]

@@ -884,9 +884,7 @@ def last_segment_of_size(size):
     row = RULES["segment-too-large"]
     rows = _BY_SUBJECT[row.on]
     at = rows.index(row)
-    rows[at] = dataclasses.replace(
-        row, check=lambda step: row.check(dataclasses.replace(step, size=size) if step.active else step)
-    )
+    rows[at] = dataclasses.replace(row, check=lambda step: row.check(step._replace(size=size) if step.active else step))
     yield
     rows[at] = row
 

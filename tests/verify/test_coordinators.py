@@ -18,13 +18,13 @@ NOW = 1795500000000
 def replayed(monkeypatch):
     """How often the log of each directory is walked for a replay."""
     walks = Counter()
-    walk = Log.walk
+    sources = Log._sources
 
     def counted(log):
         walks[os.path.basename(log.path)] += 1
-        return walk(log)
+        return sources(log)
 
-    monkeypatch.setattr(Log, "walk", counted)
+    monkeypatch.setattr(Log, "_sources", counted)
     return walks
 
 

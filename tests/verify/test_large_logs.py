@@ -10,10 +10,11 @@ from hypothesis import strategies as st
 from kafkalog.core.log import NEVER
 from kafkalog.core.producer_snapshot import ProducerEntry
 from kafkalog.kafka.cleaner_traces import CleanerTraces
-from kafkalog.replay.producer_events import Cut, ProducerRun, TransactionEnd
+from kafkalog.replay.producer_events import Cut, TransactionEnd
 from kafkalog.replay.producers import AbortedSpan, ProducerReplay, ProducerState, SegmentEvents
 from kafkalog.verify.checks.snapshots import missing_producers
 from kafkalog.verify.compaction_history import CompactionHistory, _is_aborted
+from tests.runs import transactional_run
 
 ids = st.integers(0, 3)
 small = st.integers(0, 9)
@@ -63,27 +64,6 @@ def test_missing_producers_are_those_of_a_look_at_all_pairs(entries, known, befo
     assert {state.producer_id for state in missing_producers(entries, known, {*known, 99}, before)} == expected
 
 
-def run_of(number, offset):
-    return ProducerRun(
-        producer_id=number,
-        epoch=0,
-        transactional=True,
-        first_sequence=-1,
-        next_sequence=0,
-        first_offset=offset,
-        last_offset=offset,
-        last_base=offset,
-        first_timestamp=offset,
-        last_timestamp=offset,
-        partial=False,
-        position=0,
-        last_position=0,
-        size=80,
-        records=1,
-        hole=-1,
-    )
-
-
 def marker_of(number, offset):
     return TransactionEnd(
         producer_id=number,
@@ -106,7 +86,7 @@ def test_the_replay_tells_who_began_next_and_who_was_heard_of(steps):
             checks.append(dict(heard))
             continue
         if what == "data":
-            events.append(run_of(number, offset))
+            events.append(transactional_run(number, offset, 1, sequence=-1, timestamp=offset))
             heard[number] = offset
             if number not in open_by:
                 for row in expected:

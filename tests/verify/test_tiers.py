@@ -12,6 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from kafkalog.files.aiven import AIVEN_KEYS
+from kafkalog.files.classify import NOTHING_OF_KAFKA
 from kafkalog.render.earlier_report import read_report
 from kafkalog.render.merged_report import Run, merged_report
 from kafkalog.render.verify_start import names_of
@@ -116,6 +117,24 @@ def test_without_the_key_the_objects_are_compared_and_nothing_is_said_to_be_soun
     assert sole(found).id == "remote-object-missing"
 
 
+def test_without_the_key_it_shows_which_indexes_are_cut_off(tmp_path):
+    lab = Lab(tmp_path / "d1", AIVEN)
+    path = lab.path(0, ".indexes")
+    size = path.stat().st_size
+    AIVEN_KEYS.set(None)
+    assert loud(look(lab.dir)) == []
+    whole = path.read_bytes()
+    path.write_bytes(whole + b"more")
+    assert loud(look(lab.dir)) == []
+    path.write_bytes(whole[:-1])
+    found = sole(look(lab.dir))
+    assert (found.id, found.facts["kind"]) == ("remote-index-unusable", ".leader_epoch_checkpoint")
+    assert f"it ends at byte {size} of {path.name}, which has {size - 1} bytes" in found.message
+    path.write_bytes(b"")
+    every = {one.facts["kind"] for one in look(lab.dir).all_findings() if one.id == "remote-index-unusable"}
+    assert every >= {".index", ".timeindex", ".snapshot", ".leader_epoch_checkpoint"}
+
+
 @pytest.mark.parametrize(
     ("suffix", "found"),
     [
@@ -210,6 +229,33 @@ def test_a_partition_that_is_missing_in_remote_storage_is_told_once(tmp_path):
     assert loud(report) == [("remote-object-missing", f"{gone}/00000000000000000000-7qpeNzOTTq--MFWQXyM-5Q.log")]
     (found,) = [one for one in report.all_findings() if one.id == "remote-object-missing"]
     assert found.offsets == (9, 135)  # the log starts at 9
+
+
+@pytest.mark.parametrize("folders", [(), ("prefix/tier-0-Qfz-izVOSma1rj1aj6gMMQx", "b")], ids=["empty", "folders"])
+def test_remote_storage_without_any_object_has_lost_all_that_was_copied(folders, tmp_path):
+    root = tmp_path / "remote"
+    for folder in ("", *folders):
+        (root / folder).mkdir(parents=True, exist_ok=True)
+    whole = remote("3.9.1") / "kafka-tiered-storage"
+    report = look(root, local("3.9.1"))
+    names = {one.name for one in whole.iterdir()}
+    assert {one.path for one in report.partitions if one.is_remote} == {f"{root}/{name}" for name in names}
+    assert {rule_id for rule_id, _ in loud(report)} == {"remote-object-missing"}
+    assert not report.failed
+    reason = "no file is in it: taken for emptied remote storage, since 12 segments were copied"
+    assert [(one.path, one.reason) for one in report.not_checked] == [(str(root), reason)]
+
+
+def test_a_folder_without_files_is_no_remote_storage_where_nothing_or_something_else_says_so(labs, tmp_path):
+    lab, tier = labs
+    empty = tmp_path / "empty"
+    empty.mkdir()
+    for given in ([empty], [empty, FIXTURES / "broker/2.1.1/plain"], [lab.root, tier.dir, empty]):
+        report = look(*given)
+        assert [(one.path, one.reason) for one in report.not_checked if one.failed] == [(str(empty), NOTHING_OF_KAFKA)]
+        assert not [one for one in report.all_findings() if one.id == "remote-object-missing"]
+    (empty / "notes.txt").write_text("")
+    assert NOTHING_OF_KAFKA in [one.reason for one in look(lab.root, empty).not_checked if one.failed]
 
 
 def test_remote_storage_of_another_cluster_is_no_proof_of_loss():

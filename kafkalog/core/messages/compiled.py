@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     Fields = dict[int, tuple[tuple[Field, ...], dict[int, Field | None]]]
 
-__all__ = ["NOT_REGULAR", "Told", "Unusual", "compile_reader", "compile_teller"]
+__all__ = ["NOT_REGULAR", "Told", "Unusual", "compile_part_reader", "compile_reader", "compile_teller"]
 
 _CODES = {
     "bool": ("?", 1),
@@ -118,7 +118,7 @@ class _ReaderSource(_Source):
         self._form = form
         self._flexible = flexible
         self._known = known
-        #: Fixed fields that are read at once: their codes, their names.
+        #: Fixed fields that are read at once: their codes, their names; "" are those that nobody asks for.
         self._run: list[tuple[str, str]] = []
         self.names |= {"Unusual": Unusual, "varint": _varint, "uuid_of": _uuid_of, "shape": _shape}
 
@@ -139,8 +139,9 @@ class _ReaderSource(_Source):
         """Read the fixed fields so far."""
         if self._run:
             shape = Struct(">" + "".join(code for code, _ in self._run))
-            unpack = self.name(shape.unpack_from)
-            self.add(depth, f"{', '.join(name for _, name in self._run)}, = {unpack}(d, p); p += {shape.size}")
+            names = [name for _, name in self._run if name]
+            values = f"{', '.join(names)}, = {self.name(shape.unpack_from)}(d, p); " if names else ""
+            self.add(depth, f"{values}p += {shape.size}")
             self._run.clear()
 
     def length(self, depth: int, code: str) -> str:
@@ -200,12 +201,12 @@ class _ReaderSource(_Source):
         if width:
             self.add(depth + 1, f"{items} = {self.at_once(field, size, width)}; p += {size} * {width}")
             return self.named(items)
-        add = self.name()
-        self.add(depth + 1, f"{items} = []; {add} = {items}.append")
+        add = self.begin_list(depth + 1, items)
         self.add(depth + 1, f"for _ in range({size}):")
         item = self.children(depth + 2, field) if field.type == "struct" else self.one(depth + 2, field, nullable=False)
         self.flush(depth + 2)
-        self.add(depth + 2, f"{add}({self.made(item)})")
+        if add:
+            self.add(depth + 2, f"{add}({self.made(item)})")
         self.end_list(depth + 1, items)
         return self.named(items)
 
@@ -230,7 +231,7 @@ class _ReaderSource(_Source):
         self.add(depth, f"if {size} < 0:")
         self.add(depth + 1, f"{value} = {self.null}" if nullable else "raise Unusual")
         self.add(depth, f"elif {size} > end - p{f' or {size} > {_MAX_STRING}' if kind == 'string' else ''}: raise Unusual")
-        self.add(depth, f"else: {value} = {self.taken(kind, f'd[p:p + {size}]')}; p += {size}")
+        self.add(depth, f"{self.otherwise(size)}: {value} = {self.taken(kind, f'd[p:p + {size}]')}; p += {size}")
         return self.named(value)
 
     def lone_struct(self, depth: int, field: Field, *, nullable: bool) -> str:
@@ -268,6 +269,11 @@ class _ReaderSource(_Source):
         del field
         return name
 
+    def otherwise(self, size: str) -> str:
+        """What stands before the taking of a string or bytes, of a regular size."""
+        del size
+        return "else"
+
     def taken(self, kind: str, data: str) -> str:
         """An expression for a string, bytes or a UUID, by that for its bytes."""
         return {"uuid": f"uuid_of({data})", "string": f"{data}.decode()", "bytes": data}[kind]
@@ -280,6 +286,12 @@ class _ReaderSource(_Source):
         """An expression for such an array."""
         del width
         return f"list(shape(f'>{{{size}}}{_CODES[field.type][0]}').unpack_from(d, p))"
+
+    def begin_list(self, depth: int, items: str) -> str:
+        """A list begins; an expression for what adds an item, "" where nothing does."""
+        add = self.name()
+        self.add(depth, f"{items} = []; {add} = {items}.append")
+        return add
 
     def end_list(self, depth: int, items: str) -> None:
         """A list has all its items."""
@@ -297,6 +309,63 @@ class _ReaderSource(_Source):
         """A tagged field is there."""
         del field
         self.add(depth, f"{target} = {value}")
+
+
+# --- some of the fields -----------------------------------------------------------------------------------------------
+
+
+def compile_part_reader(
+    fields: tuple[Field, ...], form: Fields, only: frozenset[str], *, flexible: bool, known: bool
+) -> Callable[[bytes, int], tuple[dict[str, Any], int]]:
+    """The same as `compile_reader` makes, but that the message has these of its fields alone; all others are checked too."""
+    return _PartSource(form, only, flexible=flexible, known=known).message(fields)
+
+
+class _PartSource(_ReaderSource):
+    """That of a reader of some fields: nothing is made of the others."""
+
+    def __init__(self, form: Fields, only: frozenset[str], *, flexible: bool, known: bool) -> None:
+        super().__init__(form, flexible=flexible, known=known)
+        self._only = only
+        self._within = 0
+        self._passes_over = False
+
+    def value(self, depth: int, field: Field) -> str:
+        outer = self._passes_over
+        self._passes_over = outer or (not self._within and field.name not in self._only)
+        self._within += 1
+        value = super().value(depth, field)
+        self._within -= 1
+        self._passes_over = outer
+        return value
+
+    def one(self, depth: int, field: Field, *, nullable: bool) -> str:
+        if not self._passes_over or field.type not in _CODES:
+            return super().one(depth, field, nullable=nullable)
+        self._run.append((f"{_WIDTHS[field.type]}x", ""))
+        return self.null
+
+    def otherwise(self, size: str) -> str:
+        return f"elif {size}" if self._passes_over else super().otherwise(size)
+
+    def taken(self, kind: str, data: str) -> str:
+        if not self._passes_over:
+            return super().taken(kind, data)
+        return f"{data}.isascii() or {data}.decode()" if kind == "string" else self.null
+
+    def at_once(self, field: Field, size: str, width: int) -> str:
+        return self.null if self._passes_over else super().at_once(field, size, width)
+
+    def begin_list(self, depth: int, items: str) -> str:
+        if not self._passes_over:
+            return super().begin_list(depth, items)
+        self.add(depth, f"{items} = {self.null}")
+        return ""
+
+    def struct_of(self, depth: int, present: tuple[Field, ...], values: dict[str, str]) -> str:
+        if self._passes_over:
+            return self.null
+        return super().struct_of(depth, present if self._within else tuple(f for f in present if f.name in self._only), values)
 
 
 # --- JSON -------------------------------------------------------------------------------------------------------------

@@ -7,7 +7,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from kafkalog.core.cursor import Cursor
-from kafkalog.core.messages.compiled import NOT_REGULAR, compile_reader
+from kafkalog.core.messages.compiled import NOT_REGULAR, compile_part_reader, compile_reader
 from kafkalog.core.messages.schema import NEWEST, Field, Release, Schema
 from kafkalog.core.messages.text import decode_utf8
 from kafkalog.errors import BadVarint, FormatError, MessageError, Truncated
@@ -69,13 +69,18 @@ def read_message(cursor: Cursor, schema: Schema, version: int, release: Release 
 
 
 @lru_cache(maxsize=1024)
-def regular_reader(schema: Schema, version: int, release: Release) -> Callable[[bytes, int], tuple[Message, int]]:
+def regular_reader(
+    schema: Schema, version: int, release: Release, only: frozenset[str] | None = None
+) -> Callable[[bytes, int], tuple[Message, int]]:
     """What reads regular messages: from bytes, and the place where one begins, the message and the place after it.
 
-    Of others it raises one of `NOT_REGULAR`.
+    Of others it raises one of `NOT_REGULAR`. With `only` the message has these of its fields, as far as its version has them.
     """
     form = form_of(schema, version, release)
-    return compile_reader(schema.fields, form.fields, flexible=form.flexible, known=version <= form.highest)
+    known = version <= form.highest
+    if only is not None:
+        return compile_part_reader(schema.fields, form.fields, only, flexible=form.flexible, known=known)
+    return compile_reader(schema.fields, form.fields, flexible=form.flexible, known=known)
 
 
 class Form(NamedTuple):

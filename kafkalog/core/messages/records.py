@@ -106,11 +106,13 @@ def key_reader(types: tuple[RecordType, ...], number: int) -> Callable[[bytes, i
     return regular_reader(kind.key, number, NEWEST)
 
 
-def value_reader(types: tuple[RecordType, ...], number: int, version: int) -> Callable[[bytes, int], tuple[Message, int]]:
+def value_reader(
+    types: tuple[RecordType, ...], number: int, version: int, only: frozenset[str] | None = None
+) -> Callable[[bytes, int], tuple[Message, int]]:
     """What reads regular values of a known record type and version, in their newest form (see `regular_reader`)."""
     kind = find_record_type(types, number)
     assert kind is not None
-    return regular_reader(value_schema(types, kind, version), version, NEWEST)
+    return regular_reader(value_schema(types, kind, version), version, NEWEST, only)
 
 
 def value_schema(types: tuple[RecordType, ...], kind: RecordType, version: int) -> Schema:

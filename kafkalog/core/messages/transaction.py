@@ -9,11 +9,13 @@ from __future__ import annotations
 from kafkalog.core.messages.record_types import RecordType
 from kafkalog.core.messages.schema import NEWEST, schema
 
-__all__ = ["TRANSACTION_LOG_KEY", "TRANSACTION_LOG_VALUE", "TRANSACTION_RECORDS", "TRANSACTION_STATES"]
+__all__ = ["STATUS", "TRANSACTION_LOG_KEY", "TRANSACTION_LOG_VALUE", "TRANSACTION_RECORDS", "TRANSACTION_STATES"]
 
 _SOURCE = "transaction-coordinator/src/main/resources/common/message/{}.json"
 
-#: Names of the values of `transactionStatus`.
+#: The field of a value that says the state.
+STATUS = "transactionStatus"
+#: Names of its values.
 TRANSACTION_STATES = (
     "Empty",
     "Ongoing",

@@ -61,7 +61,7 @@ def _parted_clusters(log_dirs: Sequence[Owner]) -> Iterator[SharedIds]:
 
 def _shared_directory_ids(broker: Broker[Owner]) -> Iterator[SharedIds]:
     for log_dir, other in broker.shared_directory_ids():
-        yield replace(_shared_ids(log_dir, other), directory_id=log_dir.identity.directory_id)
+        yield _shared_ids(log_dir, other)._replace(directory_id=log_dir.identity.directory_id)
 
 
 def _shared_ids(log_dir: Owner, other: Owner) -> SharedIds:

@@ -24,7 +24,7 @@ def compaction_subjects(facts: PartitionFacts) -> Iterator[LargeBatches | Tombst
         # The cleaner does not go near the active segment: its tombstones only wait for a roll.
         waiting = scan.tombstones and scan.base_offset != facts.directory.active
         if facts.compacted and (waiting or scan.horizons is not None):
-            yield Tombstones(path=scan.path, count=scan.tombstones, horizons=scan.horizons, now=settings.now, size=scan.size)
+            yield Tombstones(path=scan.path, records=scan.tombstones, horizons=scan.horizons, now=settings.now, size=scan.size)
     cleaner = facts.line(CLEANER_OFFSETS)
     if cleaner is not None and not settings.quick and not facts.directory.mark:
         part = facts.compaction.clean_part(cleaner)

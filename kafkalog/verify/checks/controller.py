@@ -13,7 +13,7 @@ from kafkalog.files.paths import join, real_name
 from kafkalog.replay.controller import Claim, against_metadata, against_state, covers_stop, read_partition_state
 from kafkalog.replay.image_records import NEXT_PRODUCER_ID
 from kafkalog.replay.metadata import read_metadata
-from kafkalog.replay.producer_events import ProducerRun, TransactionEnd
+from kafkalog.replay.producer_events import LoneRuns, ProducerRun, TransactionEnd
 from kafkalog.verify.report import NotChecked
 from kafkalog.verify.rules.clusters import ProducerIdBlocks
 from kafkalog.verify.rules.controllers import ControllerDifference
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from kafkalog.files.partition import Partition
     from kafkalog.replay.controller import Difference, PartitionStateNode
     from kafkalog.replay.metadata import Metadata
+    from kafkalog.replay.producer_events import Event
     from kafkalog.span import Span
     from kafkalog.verify.checks.log_dir import LogDirCheck
     from kafkalog.verify.facts import PartitionFacts
@@ -79,11 +80,23 @@ def claim_of(facts: PartitionFacts, log_dir: Owner | None) -> PartitionClaim | N
 
 def _highest_producers(facts: PartitionFacts) -> Iterator[HighestProducer]:
     """The largest producer id of the data of a log, and that of its markers."""
-    for kind in (ProducerRun, TransactionEnd):
-        events = [(event.producer_id, scan.path) for scan in facts.scans for event in scan.events if isinstance(event, kind)]
-        if events:
-            producer_id, path = max(events)
-            yield HighestProducer(producer_id, kind is TransactionEnd, path)
+    for producers, is_marker in ((_data_of, False), (_markers_of, True)):
+        highest = [(max(ids), scan.path) for scan in facts.scans if (ids := tuple(producers(scan.events)))]
+        if highest:
+            producer_id, path = max(highest)
+            yield HighestProducer(producer_id, is_marker, path)
+
+
+def _data_of(events: Iterable[Event]) -> Iterator[int]:
+    for event in events:
+        if isinstance(event, ProducerRun):
+            yield event.producer_id
+        elif isinstance(event, LoneRuns):
+            yield max(event.fields)
+
+
+def _markers_of(events: Iterable[Event]) -> Iterator[int]:
+    return (event.producer_id for event in events if isinstance(event, TransactionEnd))
 
 
 def states_for(stated: bytes | Mapping[str, bytes], paths: Iterable[str]) -> States:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from contextlib import suppress
+from functools import partial
 from typing import TYPE_CHECKING
 
 from kafkalog.core.filename import parse_partition_name
@@ -84,8 +85,11 @@ class Coordinators:
         """
         for number, one in enumerate(self._verified):
             shown = NEWEST if one.owner is None else one.owner.era.releases[0]
+            told = partial(_unloaded, release=release or shown, is_certain=release is not None)
+            if one.regular is not None and told(one.regular.load(log_of(one.partition))) is None:
+                continue
             for load in self._loads_of(number, one):
-                subject = _unloaded(load, release or shown, is_certain=release is not None)
+                subject = told(load)
                 if subject is not None:
                     yield number, subject
 

@@ -62,7 +62,7 @@ def _transaction_index(facts: PartitionFacts, scan: SegmentScan) -> TransactionI
     empty_markers = any(isinstance(event, TransactionEnd) and event.committed is None for event in scan.events)
     return TransactionIndexFile(
         path=scan.path.removesuffix(".log") + ".txnindex" if file is None else file.path,
-        index=None if file is None or file.data is None else read_transaction_index(file.data),
+        content=None if file is None or file.data is None else read_transaction_index(file.data),
         aborted=aborts.spans,
         base=base,
         last_offset=NEVER if scan.is_unread else last_offset,

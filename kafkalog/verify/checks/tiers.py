@@ -44,6 +44,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
     from concurrent.futures import Executor
 
+    from kafkalog.core.remote_manifest import Manifest
     from kafkalog.files.tier import RemotePartition, RemoteSegment
     from kafkalog.replay.remote_segments import KnownPartition, KnownSegment
     from kafkalog.verify.finding import Finding
@@ -514,7 +515,10 @@ def _indexes(tier: Tier, segment: RemoteSegment) -> Iterator[UnusableIndex]:
         return
     if segment.is_encoded:
         yield from _encoded_indexes(tier, segment)
-        if segment.manifest is None or ".indexes" not in segment.objects or missing_key(segment.manifest) is not None:
+        if segment.manifest is None or ".indexes" not in segment.objects:
+            return
+        if missing_key(segment.manifest) is not None:
+            yield from _cut_off(segment, segment.manifest)
             return
     for suffix in _REQUIRED:
         if suffix not in segment.paths:
@@ -531,6 +535,16 @@ def _encoded_indexes(tier: Tier, segment: RemoteSegment) -> Iterator[UnusableInd
             yield UnusableIndex(path=path, kind=suffix, problem="is not there")
         elif suffix == ".rsm-manifest" and segment.problem:
             yield UnusableIndex(path=path, kind=suffix, problem=segment.problem)
+
+
+def _cut_off(segment: RemoteSegment, manifest: Manifest) -> Iterator[UnusableIndex]:
+    """Indexes that are not there as a whole, by the places that the manifest tells: that much shows without the key."""
+    size = segment.objects[".indexes"]
+    for suffix, part in manifest.indexes.items():
+        end = part.position + part.size
+        if end > size:
+            problem = f"is cut off: it ends at byte {end} of {segment.name.stem}.indexes, which has {size} bytes"
+            yield UnusableIndex(path=segment.paths[suffix], kind=suffix, problem=problem)
 
 
 def _problem_of(path: str, suffix: str) -> str:

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from itertools import islice
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from kafkalog.core import attributes as bits
 from kafkalog.core.batch import ATTRIBUTES_AT, BATCH_HEADER, MAGIC_AT, Damage, RecordBatch
@@ -22,12 +21,11 @@ if TYPE_CHECKING:
     from kafkalog.core.log import Batch
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ZeroProducers:
+class ZeroProducers(NamedTuple):
     """The batches of a segment that have no producer id, and epoch 0 and sequence 0; the first one's place and offsets."""
 
     path: str
-    count: int
+    batches: int
     span: Span
     offsets: tuple[int, int]
 
@@ -505,7 +503,7 @@ def batch_producer_fields_zero(zeros: ZeroProducers) -> Iterator[Hit]:
 
     Reported once a segment.
     """
-    yield Hit(zeros.span, zeros.offsets, count=zeros.count, offset=zeros.offsets[0])
+    yield Hit(zeros.span, zeros.offsets, count=zeros.batches, offset=zeros.offsets[0])
 
 
 @rule(

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from kafkalog.verify.finding import Hit, Severity
 from kafkalog.verify.remedies import COMPARE, RESTORE
@@ -16,8 +15,7 @@ if TYPE_CHECKING:
     from kafkalog.files.log_dir import CheckpointLine
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PartitionCheckpoints:
+class PartitionCheckpoints(NamedTuple):
     """What the log dir's checkpoint files say of a partition.
 
     `is_end_named`: a snapshot or an epoch is after the end of the log, too. `is_torn`: the log ends in the middle of a batch.

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from kafkalog.verify.finding import Hit, Severity
 from kafkalog.verify.rule import rule
@@ -16,8 +15,7 @@ if TYPE_CHECKING:
     from kafkalog.span import Span
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TopicIdPair:
+class TopicIdPair(NamedTuple):
     """`partition.metadata` with another topic id than a directory of the same topic has, in this log dir or elsewhere.
 
     `controller_id` is the id by the metadata log `source`, None when it is not known. `deleted_id` is the one of the
@@ -35,8 +33,7 @@ class TopicIdPair:
     same_cluster: bool
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SharedTopicId:
+class SharedTopicId(NamedTuple):
     """`partition.metadata` with the topic id of another topic; `certain`: both are known to be of one cluster."""
 
     path: str
@@ -47,8 +44,7 @@ class SharedTopicId:
     certain: bool
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ClusterPair:
+class ClusterPair(NamedTuple):
     """Two log dirs that name different clusters although they hold the same topic, by its id; `path` is a `meta.properties`."""
 
     path: str
@@ -59,8 +55,7 @@ class ClusterPair:
     topic_id: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class QuorumPair:
+class QuorumPair(NamedTuple):
     """Two metadata logs that cannot be of one quorum, though nothing says that they are of different clusters.
 
     `conflict` proves it. `offset` is the first at which they differ, None when they have none in common. `voters` and
@@ -84,8 +79,7 @@ _CONFLICTS = {
 }
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ProducerIdBlocks:
+class ProducerIdBlocks(NamedTuple):
     """Producer ids in logs that no block of ids in the cluster's metadata holds; `path` is the metadata log.
 
     `next_id` is the first id of the block to come; `producer_id` the largest seen, in the log `file`; `partitions` counts the

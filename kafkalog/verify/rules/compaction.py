@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
 from kafkalog.core.dates import date_text
@@ -48,8 +47,7 @@ class Large(NamedTuple):
         return self._replace(batches=self.batches + 1)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LargeBatches:
+class LargeBatches(NamedTuple):
     """The batches of a segment that are larger than the limit; `limit` is the one given, None when none was."""
 
     path: str
@@ -57,19 +55,17 @@ class LargeBatches:
     limit: int | None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Tombstones:
+class Tombstones(NamedTuple):
     """The records without a value of a segment of a compacted log, and the delete horizons that were set."""
 
     path: str
-    count: int
+    records: int
     horizons: Horizons | None
     now: int
     size: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CleanPart:
+class CleanPart(NamedTuple):
     """What lies below the cleaner's checkpoint although a pass went over it.
 
     `twice` is the first pair of offsets with the same key, (-1, -1) when there is none, `place` the file and the batch of
@@ -77,7 +73,7 @@ class CleanPart:
     """
 
     cleaner: CheckpointLine
-    count: int
+    keys_twice: int
     twice: tuple[int, int]
     place: tuple[str, Span] | None
     aborted: tuple[tuple[str, Span, int, int], ...]
@@ -151,7 +147,7 @@ def tombstone_age(tombstones: Tombstones) -> Iterator[Hit]:
         )
         first = found.first
         span, offsets = Span(first.position, first.end), (first.base_offset, first.last_offset)
-    yield Hit(span, offsets, count=tombstones.count, horizons=horizons)
+    yield Hit(span, offsets, count=tombstones.records, horizons=horizons)
 
 
 @rule(
@@ -180,7 +176,7 @@ def compacted_key_twice(part: CleanPart) -> Iterator[Hit]:
             span,
             part.twice,
             path=path,
-            count=part.count,
+            count=part.keys_twice,
             position=part.cleaner.offset,
             first=part.twice[0],
             second=part.twice[1],

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 from uuid import UUID
 
 from kafkalog.core.properties import format_uuid
@@ -18,8 +17,7 @@ if TYPE_CHECKING:
     from kafkalog.span import Span
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ControllerDifference:
+class ControllerDifference(NamedTuple):
     """One thing in which a partition and the controller differ.
 
     `claim` is what the partition says of itself. `source` is the metadata log that holds the controller's word, "" when it is

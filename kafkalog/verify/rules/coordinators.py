@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from kafkalog.verify.finding import Hit, Severity
 from kafkalog.verify.rule import rule
@@ -12,8 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class UnloadedPartition:
+class UnloadedPartition(NamedTuple):
     """A partition that the coordinator of `release` does not load.
 
     It stops at `offset`; `ends` is false when it goes on for ever. `lost` names those concerned. `certain` is false when

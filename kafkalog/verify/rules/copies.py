@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from kafkalog.core.line_ends import ADDED
 from kafkalog.verify.finding import Hit, Severity
@@ -13,24 +12,21 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TextLineEnds:
+class TextLineEnds(NamedTuple):
     """Text files of a log dir, or of a partition directory given by itself, whose lines end in CR LF."""
 
     path: str
     files: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class BinaryLineEnds:
+class BinaryLineEnds(NamedTuple):
     """Binary files whose line ends were changed: path and how, as in `core.line_ends`."""
 
     path: str
     files: tuple[tuple[str, str], ...]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LogsNotCopied:
+class LogsNotCopied(NamedTuple):
     """A log dir, or a partition directory given by itself, without any `.log` but those that the metadata log may have."""
 
     path: str
@@ -38,8 +34,7 @@ class LogsNotCopied:
     has_metadata: bool
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class KindsNotCopied:
+class KindsNotCopied(NamedTuple):
     """A log dir, or a partition directory given by itself, without any file of these kinds; `files` are missing.
 
     `has_metadata`: the metadata log has some.
@@ -51,8 +46,7 @@ class KindsNotCopied:
     has_metadata: bool
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PartitionsNotCopied:
+class PartitionsNotCopied(NamedTuple):
     """Partitions that a log dir's checkpoint files name: how many are here, and the names of those that are not.
 
     `placed` of them the metadata log in the log dir places there; None: there is none that could be read.

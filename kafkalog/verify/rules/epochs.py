@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from kafkalog.core.batch import BATCH_HEADER
 from kafkalog.core.command_line import Command, quoted
@@ -23,8 +22,7 @@ if TYPE_CHECKING:
     from kafkalog.verify.rules.shared import EpochRun
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class EpochFile:
+class EpochFile(NamedTuple):
     """`leader-epoch-checkpoint` against the leader epochs of the batches.
 
     `runs` are those of batches at or above the log's start. `rebuilt` is the file that the batches ask for. `legacy`: there
@@ -87,8 +85,7 @@ def _sound(file: EpochFile) -> bool:
     )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class WrongBatchEpoch:
+class WrongBatchEpoch(NamedTuple):
     """A batch whose leader epoch is not the `right` one: `by_neighbours` and by the epoch file `file` ("": not by that)."""
 
     path: str

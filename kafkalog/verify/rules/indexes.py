@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from kafkalog.core.offset_index import OFFSET_INDEX_ENTRY
 from kafkalog.core.time_index import TIME_INDEX_ENTRY
@@ -17,8 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class IndexStep:
+class IndexStep(NamedTuple):
     """An entry of a `.index` that does not fit the log or the entry before it.
 
     `batch` is the batch that begins at the entry's position (position, first and last offset), None when none does;
@@ -44,8 +42,7 @@ class IndexStep:
     clean: bool | None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StaleEntries:
+class StaleEntries(NamedTuple):
     """Entries of a preallocated `.index` or `.timeindex` that counted before a truncation: those from `number` on."""
 
     path: str

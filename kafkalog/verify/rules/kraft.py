@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 from uuid import UUID
 
 from kafkalog.core.batch import BATCH_HEADER, RecordBatch
@@ -21,8 +20,7 @@ if TYPE_CHECKING:
     from kafkalog.verify.rules.shared import EpochRun
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class KraftLog:
+class KraftLog(NamedTuple):
     """The metadata log as a whole."""
 
     path: str
@@ -33,8 +31,7 @@ class KraftLog:
     log_end: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class QuorumFile:
+class QuorumFile(NamedTuple):
     """`quorum-state` beside the metadata log, None when it is gone.
 
     `log_epoch` is the last epoch of the log's batches, -1 when there is none; `in_use`: the node may have been running.
@@ -48,8 +45,7 @@ class QuorumFile:
     in_use: bool
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class KraftSnapshot:
+class KraftSnapshot(NamedTuple):
     """A `.checkpoint` file of the metadata log; `is_replaceable`: the log, or an older one, has what it says."""
 
     path: str
@@ -61,8 +57,7 @@ class KraftSnapshot:
     is_replaceable: bool
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class MetadataRecord:
+class MetadataRecord(NamedTuple):
     """A record of the metadata log that does not decode; `newer`: its type or version may be one of a later release."""
 
     path: str

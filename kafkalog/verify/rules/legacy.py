@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
 from kafkalog.core import attributes as bits
@@ -26,8 +25,7 @@ class OddMessage(NamedTuple):
     value: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LegacyRecords:
+class LegacyRecords(NamedTuple):
     """What the messages of magic 0 or 1 are that one shallow message holds, and what ended the decoding early.
 
     `first_offset` and `last_offset` are those of the first and last message, -1 without any; `ordered`: every offset is above
@@ -37,7 +35,7 @@ class LegacyRecords:
 
     path: str
     batch: LegacyBatch
-    count: int
+    messages: int
     first_offset: int
     last_offset: int
     ordered: bool
@@ -215,8 +213,8 @@ def legacy_inner_magic_differs(records: LegacyRecords) -> Iterator[Hit]:
 def legacy_wrapper_gap(records: LegacyRecords) -> Iterator[Hit]:
     """The offsets inside a wrapper have gaps."""
     batch = records.batch
-    if batch.compression_id and records.count and records.problem is None:
-        first, count = records.first_offset, records.count
+    if batch.compression_id and records.messages and records.problem is None:
+        first, count = records.first_offset, records.messages
         missing = batch.last_offset - first + 1 - count
         if missing > 0:
             lost = next(_holes(records))
@@ -257,7 +255,7 @@ def _holes(records: LegacyRecords) -> Iterator[tuple[int, int]]:
 def legacy_wrapper_offset_mismatch(records: LegacyRecords) -> Iterator[Hit]:
     """The offset of a wrapper is not that of its last message, or its messages are not in order."""
     batch = records.batch
-    if batch.compression_id and records.count and records.problem is None:
+    if batch.compression_id and records.messages and records.problem is None:
         first, last = records.first_offset, records.last_offset
         if batch.last_offset not in (last, 0) or not records.ordered:
             offsets = min(first, batch.last_offset), max(first, batch.last_offset)

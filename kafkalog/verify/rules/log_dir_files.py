@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from kafkalog.core.filename import BOOTSTRAP_CHECKPOINT, LOG_DIR_FILES, parse_segment_file_name
 from kafkalog.core.foreign import describe_file, is_held_open
@@ -16,8 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LogDirFiles:
+class LogDirFiles(NamedTuple):
     """The files of a log dir, and what each of them says that the others must be.
 
     `sizes`: name → bytes. `log`: a directory that a broker has open as a log, "" when there is none; that of the metadata
@@ -39,8 +37,7 @@ class LogDirFiles:
     proposed_meta: str = ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ContradictedMarker:
+class ContradictedMarker(NamedTuple):
     """A clean-shutdown marker against the logs beside it; `path` is its own.
 
     `points` logs contradict it: they end after their recovery point, and `snapshots` of them have none at their end, or
@@ -55,8 +52,7 @@ class ContradictedMarker:
     padded: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class BootstrapFile:
+class BootstrapFile(NamedTuple):
     """`bootstrap.checkpoint`: its batches that are sound; `has_version`: a record in them is about metadata.version."""
 
     path: str
@@ -66,8 +62,7 @@ class BootstrapFile:
     has_version: bool
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CleanedLogs:
+class CleanedLogs(NamedTuple):
     """A log dir without the log cleaner's checkpoint at `path`; `log` is a partition directory that shows its work."""
 
     path: str

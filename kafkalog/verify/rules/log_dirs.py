@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
 from kafkalog.core.foreign import describe_directory, move_of
@@ -31,8 +30,7 @@ class MissingPartition(NamedTuple):
     offset: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CheckpointFile:
+class CheckpointFile(NamedTuple):
     """A checkpoint file of a log dir. `unknown` are its lines for partitions that are not there."""
 
     path: str
@@ -45,8 +43,7 @@ class CheckpointFile:
     size: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LogDirNames:
+class LogDirNames(NamedTuple):
     """A log dir's own names and properties."""
 
     path: str
@@ -59,8 +56,7 @@ class LogDirNames:
     strays: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DoubledPartition:
+class DoubledPartition(NamedTuple):
     """A partition directory at `path` that is in another log dir of the broker, too, at `other`.
 
     `offsets` are the log start and the log end here, `other_offsets` there; None where they are not known.
@@ -72,8 +68,7 @@ class DoubledPartition:
     other_offsets: tuple[int | None, int | None]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SharedIds:
+class SharedIds(NamedTuple):
     """The `meta.properties` of two log dirs of one node id that say what no two log dirs of a broker can say.
 
     `directory_id` is the id that both have; None: they were written together, with different cluster ids.
@@ -206,8 +201,7 @@ def checkpoint_line_unknown(file: CheckpointFile) -> Iterator[Hit]:
         )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class UnlistedPartition:
+class UnlistedPartition(NamedTuple):
     """A partition at `path` that is not there, though the metadata log at `witness` places it there; no checkpoint names it."""
 
     path: str
@@ -237,8 +231,7 @@ def partition_missing(partition: UnlistedPartition) -> Iterator[Hit]:
     yield Hit(None, None, witness=partition.witness, file=partition.path, offsets_unknown=f"{name}: {_NO_DIRECTORY}")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RenamedDirectory:
+class RenamedDirectory(NamedTuple):
     """A directory at `path` that was partition `was`: its log ends at `end`, as the checkpoint at `witness` has it for that.
 
     `kraft`: the broker runs with KRaft; None: not known.

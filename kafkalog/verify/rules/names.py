@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from kafkalog.core.filename import PARTITION_FILES, parse_segment_file_name
 from kafkalog.core.foreign import COMPANION, describe_file, is_held_open
@@ -20,8 +19,7 @@ if TYPE_CHECKING:
     from kafkalog.core.filename import SegmentFileName
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PartitionFiles:
+class PartitionFiles(NamedTuple):
     """The names in a partition directory.
 
     `segments`: base offset → suffix → path. `sizes`: base offset → bytes of the `.log`. `log_only`: a copy that holds

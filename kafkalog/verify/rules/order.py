@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
 from kafkalog.core.batch import BATCH_HEADER
@@ -29,8 +28,7 @@ class OddTimes(NamedTuple):
     timestamp: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SegmentTimes:
+class SegmentTimes(NamedTuple):
     """The timestamps of a segment that are out of the ordinary, against the given clock.
 
     Batches by their maxTimestamp: `future` with the largest, `ancient` and `missing` with the first of each cause. `records`
@@ -45,8 +43,7 @@ class SegmentTimes:
     records: Mapping[str, OddTimes]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class OverwrittenBatch:
+class OverwrittenBatch(NamedTuple):
     """A batch where the one of offsets `first` to `last` belongs: a copy of the batch that rightly has its offset, `stored`.
 
     `span` is its place in the log at `path`; its `original` is at `original_position` of a log of the same partition.

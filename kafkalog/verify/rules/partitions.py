@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from kafkalog.core.batch import BATCH_HEADER
 from kafkalog.next_start.index_advice import KEEP_OF_REPLACED
@@ -20,8 +19,7 @@ if TYPE_CHECKING:
     from kafkalog.verify.rules.shared import BatchSpot
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SegmentStep:
+class SegmentStep(NamedTuple):
     """A segment after the one before it; `path` is its `.log`, the spots are None when there are no batches.
 
     `cut`: who names a record of the segment before after its last one, None when nobody does. `compacted`: the log was
@@ -51,8 +49,7 @@ _MOST_LOG_SIZE = 0x7FFFFFFF
 # --- the log of another place ---
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ReplacedLog:
+class ReplacedLog(NamedTuple):
     """A `.log` that is sound and does not fit what lies beside it.
 
     `offsets` are those that the log of this place had, None where the last one is not known. `misfits`: why it is another
@@ -100,8 +97,7 @@ def log_replaced(log: ReplacedLog) -> Iterator[Hit]:
 # --- before the first segment ---
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class MissingStart:
+class MissingStart(NamedTuple):
     """Offsets from `first` to `last` that a log had before its first segment, the `.log` at `path`, and who tells of them."""
 
     path: str

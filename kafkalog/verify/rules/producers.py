@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from kafkalog.core.batch import BATCH_HEADER
 from kafkalog.replay.producers import ProducerStep
@@ -20,8 +19,7 @@ if TYPE_CHECKING:
     from kafkalog.replay.producers import OpenTransaction, ProducerState
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class HangingTransaction:
+class HangingTransaction(NamedTuple):
     """An open transaction that its coordinator will not end, by `__transaction_state`."""
 
     path: str
@@ -34,8 +32,7 @@ class HangingTransaction:
     commands: tuple[Command, ...]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class UnendedTransaction:
+class UnendedTransaction(NamedTuple):
     """A transaction without an end, seen from a clock and from the end of the log.
 
     `pinned` is the last stable offset. `kraft` tells the broker's era, None when nothing does.

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
 from kafkalog.core.batch import BATCH_HEADER
@@ -28,8 +27,7 @@ class Disorder(NamedTuple):
     delta: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Records:
+class Records(NamedTuple):
     """The records of a magic 2 batch, decoded as far as they go.
 
     `read` is how many can be read, `last_delta` the offset delta of the last of them (-1: none), `problem` what ended the
@@ -49,8 +47,7 @@ class Records:
     compacted: bool
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ControlRecords:
+class ControlRecords(NamedTuple):
     """The records of a control batch: each with its decoded content, or the error that decoding gave."""
 
     path: str

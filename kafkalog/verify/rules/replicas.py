@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import Enum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from kafkalog.core.command_line import command_on, quoted
+from kafkalog.core.spoken import offsets_spoken
 from kafkalog.verify.finding import Hit, Severity
 from kafkalog.verify.remedies import COMPARE
-from kafkalog.verify.rule import rule
+from kafkalog.verify.rule import also_on, rule
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -26,8 +26,7 @@ class Divergence(Enum):
     BYTES = "same leader epoch, different bytes"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ReplicaPair:
+class ReplicaPair(NamedTuple):
     """Two replicas of a partition, and the first batch in which they differ below the end of the shorter one.
 
     `ends`: for each leader epoch, ascending, the offset after its last batch here and there, None where it has none.
@@ -46,8 +45,20 @@ class ReplicaPair:
     other_log_end: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FuturePair:
+class DigestPair(NamedTuple):
+    """Two replicas on hosts that do not see each other, and the first range of offsets of which they have other digests.
+
+    `log_end` and `other_log_end`: the offset after the last one of each; None: not known.
+    """
+
+    path: str
+    other: str
+    offsets: tuple[int, int]
+    log_end: int | None
+    other_log_end: int | None
+
+
+class FuturePair(NamedTuple):
     """A future directory of a partition, and the first batch in which it differs from the current one."""
 
     pair: ReplicaPair
@@ -74,7 +85,10 @@ class FuturePair:
     invariants="D17",
 )
 def replica_diverges(pair: ReplicaPair) -> Iterator[Hit]:
-    """Two replicas differ below the end of the shorter one, batch by batch: offset, epoch, checksum, size."""
+    """Two replicas differ below the end of the shorter one, batch by batch: offset, epoch, checksum, size.
+
+    Replicas on hosts that do not see each other are compared by the digests of ranges of their offsets (`kafkalog merge`).
+    """
     yield Hit(
         pair.span,
         (pair.offset, pair.offset),
@@ -88,6 +102,28 @@ def replica_diverges(pair: ReplicaPair) -> Iterator[Hit]:
         other_end=pair.other_log_end,
         commands=(_diff(pair),),
         ends=", ".join(f"{epoch}: {_end(here)}/{_end(there)}" for epoch, here, there in pair.ends),
+    )
+
+
+@also_on(
+    DigestPair,
+    "replica-diverges",
+    message="differs from {file}, first in {range}, by the digests of both",
+    consequence="After an unclean election the replica with the older epoch truncates to the common part. Without one, "
+    "replicas are equal below the high watermark: one of the two is damaged then.",
+    remedy="Keep both copies until it is known which one was the leader's. Copied to one host, `kafkalog diff` says what "
+    "differs, and what each would throw away if it followed the other.",
+)
+def replica_digests_differ(pair: DigestPair) -> Iterator[Hit]:
+    """The digests of two replicas differ in a range that both have."""
+    yield Hit(
+        None,
+        pair.offsets,
+        file=pair.other,
+        range=offsets_spoken(*pair.offsets),
+        offset=pair.offsets[0],
+        end=pair.log_end,
+        other_end=pair.other_log_end,
     )
 
 

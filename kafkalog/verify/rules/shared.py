@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
 from kafkalog.verify.finding import Severity
@@ -72,8 +71,7 @@ class EpochRun(NamedTuple):
     last_offset: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class BatchStep:
+class BatchStep(NamedTuple):
     """A batch after its predecessor in the segment (None: it is the first, or there is damage between).
 
     `expected` is the offset that follows the predecessor's, -1 when there is none. `top_epoch` is the batch with the
@@ -116,8 +114,7 @@ class Hole(NamedTuple):
     page: bool
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class IndexEnd:
+class IndexEnd(NamedTuple):
     """A `.index` or `.timeindex` as a whole, after all of its entries have been seen.
 
     `others` counts entries that are the last offset of an append of several batches or the first offset of one.
@@ -143,8 +140,7 @@ class IndexEnd:
     log_is_sound: bool
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PartitionMetadataFile:
+class PartitionMetadataFile(NamedTuple):
     """`partition.metadata`, or its absence; `kraft` is None when nothing shows it whether the broker wanted one."""
 
     path: str

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
 from kafkalog.core.producer_snapshot import SNAPSHOT_HEADER, SNAPSHOT_VERSION
@@ -19,8 +18,7 @@ if TYPE_CHECKING:
     from kafkalog.replay.producers import ProducerState
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SnapshotFile:
+class SnapshotFile(NamedTuple):
     """A `.snapshot` by itself; `being_written`: it is the newest of a broker that may have been running.
 
     `end_confirmed`: the recovery point of a clean stop is the log's end.
@@ -44,8 +42,7 @@ class FieldDifference(NamedTuple):
     by_log: int | None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SnapshotEntry:
+class SnapshotEntry(NamedTuple):
     """An entry of a `.snapshot` that differs from the replayed state."""
 
     path: str
@@ -57,8 +54,7 @@ class SnapshotEntry:
     log_path: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class MissingProducer:
+class MissingProducer(NamedTuple):
     """A producer that wrote between two snapshots, at `before` and `offset`, and is not in the later one."""
 
     path: str

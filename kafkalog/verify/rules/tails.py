@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from kafkalog.core.batch import BATCH_HEADER, HEADER_UP_TO_MAGIC, LOG_OVERHEAD, Damage
 from kafkalog.core.legacy import LEGACY_HEADER_V0, MIN_MESSAGE_SIZE
@@ -20,8 +19,7 @@ if TYPE_CHECKING:
     from kafkalog.verify.rules.shared import BatchSpot
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Tail:
+class Tail(NamedTuple):
     """Bytes of a `.log` that are no batch: damage in the middle, or what follows the last batch.
 
     `at_end` tells which. `active` is the segment of the highest base, `clean` whether the broker was stopped cleanly
@@ -43,8 +41,7 @@ class Tail:
     zeros: str = ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FileChange:
+class FileChange(NamedTuple):
     """A `.log` that changed while it was read; sizes in bytes, equal when it was written to in place."""
 
     path: str

@@ -5,8 +5,7 @@ What remote segments themselves hold is judged by the rules for local ones.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from kafkalog.core.spoken import listed
 from kafkalog.verify.finding import Hit, Severity
@@ -31,8 +30,7 @@ RESTORE_INDEX = (
 _SHOWN = 3
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class MissingObjects:
+class MissingObjects(NamedTuple):
     """Segments, one after the other, that were copied and whose objects are gone: their logs' names.
 
     `path` is where the first one should be, `metadata` and `at` say what tells of it: a file, and an offset in it. `offsets`
@@ -48,8 +46,7 @@ class MissingObjects:
     held: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class UnusableIndex:
+class UnusableIndex(NamedTuple):
     """A file of a segment other than its log that is gone, or damaged: its suffix, and what is wrong."""
 
     path: str
@@ -57,8 +54,7 @@ class UnusableIndex:
     problem: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class OtherSize:
+class OtherSize(NamedTuple):
     """An object of another size than `source` says; `offsets` are those that its end took along, None: none."""
 
     path: str
@@ -69,8 +65,7 @@ class OtherSize:
     offsets: tuple[int, int] | None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CorruptChunk:
+class CorruptChunk(NamedTuple):
     """A chunk that cannot be read; `span` is in the log, `begin` and `end` are in the object that holds it.
 
     `offsets`: of the batches that it held a part of, as far as their neighbours tell; None where they do not.
@@ -86,8 +81,7 @@ class CorruptChunk:
     offsets: tuple[int, int] | None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class OtherOffsets:
+class OtherOffsets(NamedTuple):
     """A segment whose batches are not of the offsets that were stated when it was copied."""
 
     path: str
@@ -99,8 +93,7 @@ class OtherOffsets:
     offsets: tuple[int, int] | None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RemoteEpochs:
+class RemoteEpochs(NamedTuple):
     """The leader epochs of a segment: of its batches, and epoch → first offset as they were stated when it was copied."""
 
     path: str
@@ -108,8 +101,7 @@ class RemoteEpochs:
     stated: Mapping[int, int]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RemoteGap:
+class RemoteGap(NamedTuple):
     """Offsets that count, and that neither remote storage nor the local log has.
 
     `before` and `after` say what ends before them and begins after them. `is_stated`: the offsets of the segments are
@@ -123,8 +115,7 @@ class RemoteGap:
     is_stated: bool
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class UncountedObjects:
+class UncountedObjects(NamedTuple):
     """Offsets that are in remote storage only in segments whose copy is not known to be finished: their logs' names."""
 
     path: str
@@ -132,8 +123,7 @@ class UncountedObjects:
     names: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class UnfinishedSegment:
+class UnfinishedSegment(NamedTuple):
     """A segment that a broker began to copy, or to delete, and has not finished with; `has_object`: None is not known."""
 
     path: str
@@ -144,8 +134,7 @@ class UnfinishedSegment:
     has_object: bool | None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class UnknownObject:
+class UnknownObject(NamedTuple):
     """An object of a segment that `__remote_log_metadata` does not know, or has as deleted."""
 
     path: str

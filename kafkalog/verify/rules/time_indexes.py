@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from kafkalog.core.time_index import TIME_INDEX_ENTRY
 from kafkalog.span import Span
@@ -18,8 +17,7 @@ if TYPE_CHECKING:
     from kafkalog.verify.rules.shared import BatchSpot
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TimeIndexStep:
+class TimeIndexStep(NamedTuple):
     """An entry of a `.timeindex` that does not fit the log or the entry before it.
 
     `batch` is the batch that contains the entry's offset; `max_before` the largest timestamp of the batches before it.
@@ -44,8 +42,7 @@ class TimeIndexStep:
     clean: bool | None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TimeIndexEnd:
+class TimeIndexEnd(NamedTuple):
     """The end of a `.timeindex`: its last entry against the largest timestamp of the segment."""
 
     path: str

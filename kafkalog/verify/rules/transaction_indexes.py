@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from kafkalog.core.transaction_index import ABORTED_TXN
 from kafkalog.span import Span
@@ -18,15 +17,14 @@ if TYPE_CHECKING:
     from kafkalog.replay.producers import AbortedSpan
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TransactionIndexFile:
+class TransactionIndexFile(NamedTuple):
     """The `.txnindex` of a segment, or its absence, against the aborted transactions that a replay finds.
 
     `data_start`: the log's start. `ahead`: log and index may have been read or copied while they grew.
     """
 
     path: str
-    index: TransactionIndex | None
+    content: TransactionIndex | None
     aborted: tuple[AbortedSpan, ...]
     base: int
     last_offset: int
@@ -41,8 +39,8 @@ class TransactionIndexFile:
 
 
 def _entries(file: TransactionIndexFile) -> Iterator[tuple[int, AbortedTxn, Span]]:
-    if file.index is not None:
-        for number, entry in enumerate(file.index.entries):
+    if file.content is not None:
+        for number, entry in enumerate(file.content.entries):
             yield number, entry, ABORTED_TXN.span_of_entries(number)
 
 
@@ -64,9 +62,9 @@ def _valid(entry: AbortedTxn) -> bool:
 )
 def txnindex_odd_size(file: TransactionIndexFile) -> Iterator[Hit]:
     """The file does not consist of whole entries."""
-    if file.index is not None and file.index.damage is not None:
-        span = file.index.damage.span
-        yield Hit(span, None, left=span.size, entries=len(file.index.entries))
+    if file.content is not None and file.content.damage is not None:
+        span = file.content.damage.span
+        yield Hit(span, None, left=span.size, entries=len(file.content.entries))
 
 
 @rule(

@@ -14,7 +14,16 @@ from kafkalog.core.batch import ATTRIBUTES_AT, BATCH_HEADER, LEAST_BATCH_LENGTH,
 from kafkalog.core.checksum import crc32c
 from kafkalog.core.dates import ANCIENT_MS
 from kafkalog.core.log import NEVER
-from kafkalog.replay.producer_events import MAX_SEQUENCE
+from kafkalog.replay.producer_events import (
+    EPOCH,
+    LAST,
+    LAST_CODEC,
+    LAST_POSITION,
+    MAX_SEQUENCE,
+    NEXT_SEQUENCE,
+    RECORDS,
+    RUN_ATTRIBUTES,
+)
 from kafkalog.verify.rules.shared import BatchSpot
 
 if TYPE_CHECKING:
@@ -91,7 +100,8 @@ class FastLoop:
 def _walk(loop: FastLoop, buffer: Buffer, position: int) -> tuple[int, bool]:  # noqa: PLR0915 - calls cost too much
     state, checksum, unpack, unpack_next, producers = loop.state, loop.checksum, _UNPACK, _UNPACK_NEXT, loop.producers
     runs, most_sequence, takes, takes_marker = producers.runs, MAX_SEQUENCE, producers.takes, producers.takes_marker
-    most_base, marker = loop.base_offset + _MOST_RELATIVE, _MARKER
+    most_base, marker, header_size = loop.base_offset + _MOST_RELATIVE, _MARKER, BATCH_HEADER.size
+    committed, last_codec = producers.committed, LAST_CODEC
     look, index, times = loop.look, loop.indexes.offsets, loop.indexes.times
     wait = None if look is None else look.waiting.append
     low, high, most, next_base = ANCIENT_MS, loop.latest, loop.largest, loop.base_offset + 1
@@ -120,7 +130,7 @@ def _walk(loop: FastLoop, buffer: Buffer, position: int) -> tuple[int, bool]:  #
             try:
                 (
                     base, length, e, magic, crc, attributes, delta, base_time, time, producer, producer_epoch, sequence, count,
-                ) = unpack(view, at)  # fmt: skip
+                ) = head = unpack(view, at)  # fmt: skip
             except struct.error:
                 end = NEVER
                 break
@@ -154,29 +164,35 @@ def _walk(loop: FastLoop, buffer: Buffer, position: int) -> tuple[int, bool]:  #
                 pass
             elif (
                 (run := runs.get(producer)) is not None
-                and run.next_sequence == sequence
-                and run.epoch == producer_epoch
-                and run.attributes == attributes
+                and run[NEXT_SEQUENCE] == sequence
+                and run[EPOCH] == producer_epoch
+                and run[RUN_ATTRIBUTES] == attributes
                 and base < cut
                 and sequence + delta < most_sequence
             ):
-                run.next_sequence = sequence + delta + 1
-                run.last_base = base
-                run.last_offset = following - 1
-                run.last_timestamp = time
-                run.last_position = begin + at
-                run.partial = count <= delta
-                run.records += count
-            elif attributes == marker:
-                if delta != 0 or base_time != time:
-                    odd = True
-                    break
-                if not takes_marker(view[at:end], (producer, producer_epoch, sequence), base, time, begin + at):
-                    odd = True
-                    break
-            elif not takes(
-                (producer, producer_epoch, sequence), base, count, delta, base_time, time, attributes, begin + at, end - at
+                run[NEXT_SEQUENCE] = sequence + delta + 1
+                run[LAST] = head
+                run[LAST_POSITION] = begin + at
+                run[RECORDS] += count
+            elif (
+                run is None
+                and attributes <= last_codec
+                and producer >= 0 <= producer_epoch
+                and sequence >= 0
+                and not committed
+                and base < cut
+                and sequence + delta < most_sequence
             ):
+                # The fields of a `ProducerRun`: there may be as many as batches.
+                runs[producer] = [
+                    sequence + delta + 1, producer_epoch, attributes, head, begin + at, head, begin + at, count,
+                    producers.last_hole, -1, -1,
+                ]  # fmt: skip
+            elif attributes == marker:
+                if delta != 0 or base_time != time or not takes_marker(data[at + header_size : end], head, begin + at):
+                    odd = True
+                    break
+            elif not takes(head, begin + at):
                 odd = True
                 break
             expected = following

@@ -77,6 +77,7 @@ def joined(parts: Iterable[PartScan]) -> SegmentScan | None:
     No part is asked for after one that went on to the end of the segment.
     """
     tombstones, first_keyless, reached, is_regular = 0, None, "", True
+    versions: frozenset[tuple[int, int]] | None = frozenset()
     for part in parts:
         scan = part.scan
         if part.begun != reached or scan.failures:
@@ -84,8 +85,15 @@ def joined(parts: Iterable[PartScan]) -> SegmentScan | None:
         tombstones += scan.tombstones
         first_keyless = scan.first_keyless if first_keyless is None else first_keyless
         is_regular &= scan.are_records_regular
+        versions = None if versions is None or scan.regular_versions is None else versions | scan.regular_versions
         if part.reached is None:
-            return replace(scan, tombstones=tombstones, first_keyless=first_keyless, are_records_regular=is_regular)
+            return replace(
+                scan,
+                tombstones=tombstones,
+                first_keyless=first_keyless,
+                are_records_regular=is_regular,
+                regular_versions=versions,
+            )
         reached = part.reached
     return None
 

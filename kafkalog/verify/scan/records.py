@@ -11,6 +11,7 @@ from kafkalog.core.control import ControlRecord, read_control_record
 from kafkalog.core.dates import ANCIENT_MS
 from kafkalog.core.record import wrap32
 from kafkalog.core.record_counts import PlacedBatch, count_records, plain_batches
+from kafkalog.core.record_keys import held_key
 from kafkalog.errors import FormatError, LimitExceeded
 from kafkalog.verify.rules.legacy import LegacyRecords, OddMessage
 from kafkalog.verify.rules.records import ControlRecords, Disorder, Records
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from kafkalog.core.legacy import LegacyBatch
+    from kafkalog.replay.regular_records import RegularRecords
     from kafkalog.verify.scan.key_notes import KeyNotes
     from kafkalog.verify.scan.odd_times import OddTimesNotes
 
@@ -43,6 +45,7 @@ class RecordLook:
         compacted: The log is known to have been compacted.
         kraft: It is the metadata log or a snapshot of it.
         keys: Takes the keys of the records, as far as it wants them; None: nobody asks for them.
+        regular: Takes the records of a coordinator's topic, as long as all are regular; None: it is another topic.
     """
 
     def __init__(
@@ -55,6 +58,7 @@ class RecordLook:
         compacted: bool,
         kraft: bool,
         keys: KeyNotes | None = None,
+        regular: RegularRecords | None = None,
     ) -> None:
         self._path = path
         self._times = times
@@ -63,6 +67,7 @@ class RecordLook:
         self.compacted = compacted
         self._kraft = kraft
         self.keys = keys
+        self.regular = regular
         self.tombstones = 0
         self.has_looked_closer = False
         self.first_keyless: int | None = None
@@ -89,7 +94,14 @@ class RecordLook:
         keyless = len(waiting) if self.compacted else int(self.first_keyless is None)
         held = bytes(memoryview(data)[first : waiting[-1][1]])
         noted: list[bytes] | None = [] if self._notes_keys(data, begin) else None
-        left, tombstones = plain_batches(held, first, waiting, ANCIENT_MS, keyless, noted)
+        if self.regular is not None and self.regular.are_all:
+            keys: list[bytes | None] = []
+            values: list[bytes | None] = []
+            left, tombstones = plain_batches(held, first, waiting, ANCIENT_MS, keyless, records=(keys, values))
+            self._note_regular(self.regular, keys, values, left)
+            noted = None if noted is None else [held_key(key) for key in keys if key is not None]
+        else:
+            left, tombstones = plain_batches(held, first, waiting, ANCIENT_MS, keyless, noted)
         self.tombstones += tombstones
         for batch in left:
             self.look_at_ordinary(data, batch, begin)
@@ -108,6 +120,19 @@ class RecordLook:
         for at, end, *_ in self.waiting:
             keys.note_batch(RecordBatch.read(bytes(data[at:end]), begin + at))
         return False
+
+    def _note_regular(
+        self,
+        regular: RegularRecords,
+        keys: list[bytes | None],
+        values: list[bytes | None],
+        left: list[PlacedBatch],
+    ) -> None:
+        """Note the records of plain batches, unless others than markers are left: those that wait are ordinary."""
+        if all(attributes & bits.CONTROL for _, _, attributes, *_ in left):
+            regular.note(keys, values)
+        else:
+            regular.give_up()
 
     def _note_keys(self, noted: list[bytes], left: list[PlacedBatch], data: bytearray, begin: int) -> None:
         """Note the keys of plain batches, and those of the batches that are left."""
@@ -146,6 +171,8 @@ class RecordLook:
             return
         if self.keys is not None:
             self.keys.note_batch(batch)
+        if self.regular is not None and not batch.is_control:
+            self.regular.note_batch(batch)
         found = count_records(batch.data, _HEADER, batch.size, header.records_count, batch.compression_id)
         append_time = batch.timestamp_type == "LogAppendTime"
         smallest = header.max_timestamp if found is None or append_time else header.base_timestamp + found.smallest
@@ -200,6 +227,8 @@ class RecordLook:
         """The messages of a message or wrapper of magic 0 or 1."""
         if self.keys is not None:
             self.keys.give_up()
+        if self.regular is not None:
+            self.regular.give_up()
         count, first, last = 0, -1, -1
         ordered = sound_crcs = True
         nested = keyless = False
@@ -235,7 +264,7 @@ class RecordLook:
         return LegacyRecords(
             path=self._path,
             batch=batch,
-            count=count,
+            messages=count,
             first_offset=first,
             last_offset=last,
             ordered=ordered,

@@ -52,6 +52,7 @@ class SegmentTask:
     of it. `snapshot_epoch`: the epoch in the name of a KRaft snapshot, None for a segment. `compacted`: the log is known
     to have been compacted. `cuts`: offsets at which the producers' state is wanted, ascending. `log_start`: from the
     checkpoint, None when not known. `in_use`: other partitions of the log dir look as if their broker had been running.
+    `topic`: that of a coordinator whose records are to be noted, "" for others.
     `following` is the base offset of the next segment, None for the last one.
     """
 
@@ -67,6 +68,7 @@ class SegmentTask:
     snapshot_epoch: int | None = None
     in_use: bool = False
     following: int | None = None
+    topic: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -121,6 +123,8 @@ class SegmentScan:
     leader_changes: tuple[tuple[int, int], ...] = ()
     #: Whether the records of all batches were looked at, and none had to be looked at one by one.
     are_records_regular: bool = False
+    #: Of a coordinator's topic: what `RegularRecords.versions` says, where all its records are regular.
+    regular_versions: frozenset[tuple[int, int]] | None = None
     #: Of its batches, where they were asked for and all are sound and of magic 2.
     digests: LogDigests | None = None
     #: Of a log in remote storage that a plug-in has cut: the chunks that cannot be read.

@@ -33,6 +33,7 @@ from kafkalog.files.read_ahead import WINDOW, ReadAhead
 from kafkalog.files.source import FileSource, hashes_of, read_file
 from kafkalog.kafka.cleaner_traces import is_cleaned
 from kafkalog.replay.producer_events import EventRecorder, transaction_end
+from kafkalog.replay.regular_records import RegularRecords
 from kafkalog.span import Padding, Span
 from kafkalog.verify import rules as _rules  # noqa: F401 - fills the registry, in worker processes too
 from kafkalog.verify.finding import Severity
@@ -114,6 +115,7 @@ class Scanner:
         self._indexes = SegmentIndexes(task, 0, None, None)
         self._producers = EventRecorder(task.cuts, folds=True)
         self._times = OddTimesNotes(task.settings.now)
+        self._regular = RegularRecords(task.topic) if task.topic and self._looks_at_records else None
         self._records = RecordLook(
             self._path,
             self._times,
@@ -122,6 +124,7 @@ class Scanner:
             compacted=task.compacted,
             kraft=task.kraft,
             keys=keys,
+            regular=self._regular,
         )
         self._findings: list[Finding] = []
         self._found: Counter[str] = Counter()
@@ -192,6 +195,7 @@ class Scanner:
             hashes=hashes_of(task.paths.values(), self._fail) if task.settings.hash and self.reached is None else {},
             not_checked=tuple(self._not_checked),
             over_limit=self._records.over_limit,
+            regular_versions=self._regular_versions(),
             are_records_regular=not self._quick and not self._magics and not self._records.has_looked_closer,
             failures=tuple(self._failures),
             files=self._files,
@@ -205,6 +209,16 @@ class Scanner:
             digests=None if self._digests is None or state.damaged or self._magics else self._digests.digests(),
         )
 
+    def _regular_versions(self) -> frozenset[tuple[int, int]] | None:
+        regular = self._regular
+        is_known = regular is not None and regular.are_all and not self._state.damaged
+        return frozenset(regular.versions) if regular is not None and is_known else None
+
+    def _is_irregular(self) -> None:
+        """Something in the log is not as `RegularRecords` wants it."""
+        if self._regular is not None:
+            self._regular.give_up()
+
     # --- files ---
 
     def run(self) -> SegmentScan:
@@ -214,6 +228,7 @@ class Scanner:
                 self._scan()
         except UnreadableFile as error:
             self._fail(error)
+            self._is_irregular()
             if self._keys is not None:
                 self._keys.give_up()
             self._state.damaged = True
@@ -252,7 +267,7 @@ class Scanner:
         if self._producers.zeros:
             position, first, last = self._producers.first_zeros
             span = Span(position, position + BATCH_HEADER.size)
-            self._emit(ZeroProducers(path=self._path, count=self._producers.zeros, span=span, offsets=(first, last)))
+            self._emit(ZeroProducers(path=self._path, batches=self._producers.zeros, span=span, offsets=(first, last)))
         times = self._times.of_segment(self._path)
         if times is not None:
             self._emit(times)
@@ -301,7 +316,8 @@ class Scanner:
             if begin is None:
                 return False
             position, self.begun = begin, self._known(begin)
-        lanes = None if self._quick or self._task.kraft or not self._task.settings.lanes else _lanes_look(self._records)
+        takes_lanes = self._task.settings.lanes and not (self._quick or self._task.kraft or self._regular is not None)
+        lanes = _lanes_look(self._records) if takes_lanes else None
         loop = self._loop(look=None if self._quick else lanes or self._records, judge=self.judge)
         work = self._digested(loop)
         window = WINDOW if lanes is None else 2 * WINDOW
@@ -392,6 +408,8 @@ class Scanner:
         header = batch.header
         spot = spot_of(batch)
         is_wrong = stored_base != batch.base_offset
+        if is_wrong or not crc_ok or header.records_count <= 0 or header.last_offset_delta < 0:
+            self._is_irregular()
         if crc_ok:
             self._note_cleaning(batch, spot)
         self._judge_step(batch, spot, crc_ok=crc_ok, stored_base=stored_base if is_wrong else None, limit=limit)
@@ -551,6 +569,8 @@ class Scanner:
         """Decode a control batch; its markers are noted for the replay."""
         control = self._records.control(batch)
         self._emit(control)
+        if control.problem is not None or not all(isinstance(content, ControlRecord) for _, content in control.records):
+            self._is_irregular()
         header, decoded = batch.header, control.records
         if header.producer_id >= 0 and not self._task.kraft:
             self._producers.reach(header.base_offset)
@@ -575,8 +595,8 @@ class Scanner:
         records: LegacyRecords | None = None
         if crc_ok and (batch.compression_id == 0 or not self._quick):
             records = self._records.legacy(batch)
-            state.records += records.count
-            if records.count:
+            state.records += records.messages
+            if records.messages:
                 base = min(base, records.first_offset)
         elif batch.compression_id:
             # Only decompression tells where a wrapper begins; without it, where it may begin at the earliest.
@@ -610,6 +630,8 @@ class Scanner:
         """Judge bytes that are no batch."""
         state, task = self._state, self._task
         active, clean = task.active, task.clean
+        if not isinstance(item, Padding):
+            self._is_irregular()
         at_end = item.span.end >= source.size
         following = None if at_end else _batch_from(source, item.span.end)
         self._emit(
