@@ -51,10 +51,10 @@ def bare(data: list[bytes]) -> None:
 
 
 def seconds(function, data) -> float:
-    """How long a call takes."""
-    start = time.perf_counter()
+    """The CPU time of a call."""
+    start = time.process_time()
     function(data)
-    return time.perf_counter() - start
+    return time.process_time() - start
 
 
 def main() -> None:

@@ -10,7 +10,16 @@ from kafkalog.core.checksum import crc32c
 from kafkalog.core.compression import MAX_DECOMPRESSED, Inflated, inflate, record_over
 from kafkalog.core.cursor import Cursor
 from kafkalog.core.layout import INT8, INT16, INT32, INT64, UINT32, Layout
-from kafkalog.core.record import Record, RecordDetail, increment_sequence, read_detail, read_record, wrap32, wrap64
+from kafkalog.core.record import (
+    BatchRecord,
+    Record,
+    RecordDetail,
+    increment_sequence,
+    read_detail,
+    read_record,
+    wrap32,
+    wrap64,
+)
 from kafkalog.core.record_walk import SAFE_BASE, Run, compile_walk, runs
 from kafkalog.core.source import Bytes, WindowedBytes, checksum, part_of
 from kafkalog.errors import BadLength, FormatError, LimitExceeded
@@ -428,12 +437,12 @@ class RecordBatch:
 @cache
 def _walk_create_time(timestamp: str = "base_timestamp + t") -> Callable[..., Any]:
     return compile_walk(
-        f"yield new(Record, (base_offset + o, {timestamp}, key, val, raw, p, q))",
-        setup="new = tuple.__new__",
+        f"yield record((base_offset + o, {timestamp}, key, val, raw, p, q))",
+        setup="pass",
         finish="pass",
         otherwise="yield from slowly(p, i)",
-        extra=", slowly, append_time, Record=Record",
-        names=(("Record", Record),),
+        extra=", slowly, append_time, record=record",
+        names=(("record", BatchRecord),),
     )
 
 
@@ -441,12 +450,12 @@ def _walk_create_time(timestamp: str = "base_timestamp + t") -> Callable[..., An
 def _walk_run(timestamp: str) -> Callable[..., Any]:
     """The loop over a run of records."""
     return compile_walk(
-        f"yield new(Record, (base_offset + o, {timestamp}, key, val, raw, begin + p, begin + q))",
-        setup="new = tuple.__new__",
+        f"yield record((base_offset + o, {timestamp}, key, val, raw, begin + p, begin + q))",
+        setup="pass",
         finish="pass",
         otherwise="raise",
-        extra=", begin, append_time, Record=Record",
-        names=(("Record", Record),),
+        extra=", begin, append_time, record=record",
+        names=(("record", BatchRecord),),
     )
 
 

@@ -26,7 +26,7 @@ _UNPACK = BATCH_HEADER.partial(
 ).unpack_from
 
 _BATCHES = f"""
-def walk(data, at, limit, refused{{extra}}, one=one, two=two, after_key=after_key, after_value=after_value, seen=seen):
+def walk(data, at, limit, refused{{extra}}{{own}}):
     {{setup}}
     while len(rows) < {MOST_AT_ONCE}:
         try: base_offset, length, magic, crc, attributes, base_timestamp, time, count = unpack(data, at)

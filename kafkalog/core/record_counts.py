@@ -75,8 +75,7 @@ def _walk(*, any_below: bool = True) -> Callable[..., tuple[int, ...] | None]:
 
 #: The loop over many batches; `top` begins at -1, so that timestamps that are all below the base timestamp are not plain.
 _BATCHES = f"""
-def walk(data, begin, batches, least_time, keyless, odd, emit{{extra}}, one=one, two=two,
-         after_key=after_key, after_value=after_value, seen=seen):
+def walk(data, begin, batches, least_time, keyless, odd, emit{{extra}}{{own}}):
     {{setup}}
     for batch in batches:
         p, end, attributes, count, delta, base_time, time = batch

@@ -37,6 +37,7 @@ __all__ = [
     "HeaderSink",
     "Irregular",
     "Run",
+    "compile_headers",
     "compile_walk",
     "runs",
     "size_at",
@@ -50,10 +51,15 @@ MOST_HEADERS = 1 << 12
 #: Base offsets and timestamps beyond this could overflow 64 bits, which only the readable way models.
 SAFE_BASE = 1 << 61
 
-#: Signed value of a one-byte varint, by its byte.
-_SIGNED_1 = [(n >> 1) ^ -(n & 1) for n in range(128)]
-#: Signed value of a two-byte varint, by first byte (128 and more) + (second byte << 7).
-_SIGNED_2 = [0] * 128 + [(n >> 1) ^ -(n & 1) for n in range(1 << 14)]
+#: No value yet: a third byte follows.
+_MORE = [None] * 128
+#: Varints by their first byte: the raw value, or for one that goes on the values by the second byte.
+_RAWS: list[Any] = [*range(128), *([*range(low, 1 << 14, 128), *_MORE] for low in range(128))]
+#: The same for signed values: of the even ones, and of the odd ones between them.
+_SIGNED: list[Any] = [(n >> 1) ^ -(n & 1) for n in range(128)]
+_SIGNED += [
+    [*(range(~(low >> 1), -(1 << 13) - 1, -64) if low & 1 else range(low >> 1, 1 << 13, 64)), *_MORE] for low in range(128)
+]
 
 
 class Irregular(Exception):
@@ -119,10 +125,12 @@ CHECKED_HEADERS = HeaderSink(finish="raw = True", none="True", repeats=True)
 #: Leaves records with headers to another loop.
 NO_HEADERS = HeaderSink(begin="raise Irregular")
 
+#: What a loop names in each record, as parameters.
+_OWN = ", signed=signed, raws=raws, after_key=after_key, after_value=after_value, seen=seen"
+
 #: A loop over records: around what is done for each of them, `{record}`.
 _FRAME = """
-def walk(data, p, end, count, base_offset, base_timestamp{extra}, one=one, two=two,
-         after_key=after_key, after_value=after_value, seen=seen):
+def walk(data, p, end, count, base_offset, base_timestamp{extra}{own}):
     i = 0
     try:
         {setup}
@@ -138,34 +146,32 @@ def walk(data, p, end, count, base_offset, base_timestamp{extra}, one=one, two=t
 
 _RECORD = """
 n = data[p]
-if n < 128: s = p + 1; t = data[p + 2]; q = p + 3
+if n < 128: s = p + 1
 else:
-    b = data[p + 1]
-    if b < 128: n += (b << 7) - 128; s = p + 2; t = data[p + 3]; q = p + 4
-    else: n, s = size(data, p); t = data[s + 1]; q = s + 2
-if t < 128: t = one[t]
+    n = raws[n][data[p + 1]]; s = p + 2
+    if n is None: n, s = size(data, p)
+t = data[s + 1]; o = data[s + 2]; q = s + 3
+if t < 128: t = signed[t]
 else:
-    b = data[q]; q += 1
-    if b < 128: t = two[t + (b << 7)]
-    else: t, q = signed64(data, q - 2)
-o = data[q]; q += 1
-if o < 128: o = one[o]
+    t = signed[t][o]
+    if t is None: t, q = signed64(data, s + 1)
+    o = data[q]; q += 1
+if o < 128: o = signed[o]
 else:
-    b = data[q]; q += 1
-    if b < 128: o = two[o + (b << 7)]
-    else: o, q = signed32(data, q - 2)
+    o = signed[o][data[q]]; q += 1
+    if o is None: o, q = signed32(data, q - 2)
 k = data[q]; q += 1
-if k > 127:
-    b = data[q]; q += 1
-    if b < 128: k += (b << 7) - 128
-    else: k, q = size(data, q - 2)
-if k & 1: {key_null}; r = q
+if k & 129:
+    if k > 127:
+        k = raws[k][data[q]]; q += 1
+        if k is None: k, q = size(data, q - 2)
+    if k & 1: {key_null}; r = q
+    else: r = q + (k >> 1); {key_bytes}
 else: r = q + (k >> 1); {key_bytes}
 v = data[r]; r += 1
 if v > 127:
-    b = data[r]; r += 1
-    if b < 128: v += (b << 7) - 128
-    else: v, r = size(data, r - 2)
+    v = raws[v][data[r]]; r += 1
+    if v is None: v, r = size(data, r - 2)
 if v & 1: {value_null}; q = r
 else: q = r + (v >> 1); {value_bytes}
 if data[q]:
@@ -278,7 +284,7 @@ def compile_walk(
         values: Whether `val` is needed; if not, it is undefined.
         headers: What happens with headers.
         frame: The loop around, with `{record}` on a line of its own: `data[p]` is where one begins, `end` where all of them
-            end.
+            end; `{own}` ends the parameters.
 
     Returns:
         `walk(data, at, end, count, base_offset, base_timestamp, ...)`: reads `count` records that must fill
@@ -303,11 +309,11 @@ def compile_walk(
     )
     blanks = frame[: frame.index("{record}")].rpartition("\n")[2]
     record = indent(record, blanks).strip()
-    source = frame.format(extra=extra, setup=setup, finish=finish, otherwise=otherwise, record=record)
+    source = frame.format(extra=extra, own=_OWN, setup=setup, finish=finish, otherwise=otherwise, record=record)
     space: dict[str, Any] = {
         "Irregular": Irregular,
-        "one": _SIGNED_1,
-        "two": _SIGNED_2,
+        "signed": _SIGNED,
+        "raws": _RAWS,
         "after_count": _AFTER_COUNT,
         "after_key": _AFTER_KEY,
         "after_value": _AFTER_VALUE,
@@ -321,6 +327,22 @@ def compile_walk(
     exec(compile(source, "<kafkalog record loop>", "exec"), space)  # noqa: S102 - the text is all ours, see the module
     walk: Callable[..., Any] = space["walk"]
     return walk
+
+
+@cache
+def compile_headers(headers: HeaderSink, *, names: tuple[tuple[str, Any], ...] = ()) -> Callable[[bytes], Any]:
+    """Make what reads a header section by itself: a function of its bytes that gives what `finish` sets `raw` to.
+
+    It raises Irregular or IndexError.
+    """
+    from textwrap import indent
+
+    section = indent(_SECTION.format(headers=headers), " " * 4)
+    source = f"def read(data):\n    q = 0; end = len(data)\n{section}\n    if q != end: raise Irregular\n    return raw"
+    space: dict[str, Any] = {"Irregular": Irregular, "size": size_at, **dict(names)}
+    exec(compile(source, "<kafkalog header loop>", "exec"), space)  # noqa: S102 - the text is all ours, see the module
+    read: Callable[[bytes], Any] = space["read"]
+    return read
 
 
 class Run(NamedTuple):

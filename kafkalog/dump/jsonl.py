@@ -30,7 +30,7 @@ from kafkalog.dump.index_checks import LogChain, index_problem, offset_index_of
 from kafkalog.dump.json_forms import Long, object_of, text_object
 from kafkalog.dump.lone_records import TRIES
 from kafkalog.dump.payload import MANY_HEADERS
-from kafkalog.dump.record_json import Passed, RecordLines, batch_line
+from kafkalog.dump.record_json import Passed, RecordLines
 from kafkalog.dump.reports import ConsecutiveOffsets
 from kafkalog.dump.seek import nothing_wanted, start_position
 from kafkalog.dump.tool_died import ToolDied, base_of, base_offset_of
@@ -284,24 +284,25 @@ class JsonDump:
             )
 
     def _batch(self, batch: Batch, decoder: Decoder | None) -> None:
-        filters = self._options.filters
-        producer_id = batch.header.producer_id if isinstance(batch, RecordBatch) else -1
-        if not filters.producer_passes(producer_id):
-            return
-        if (
-            isinstance(batch, RecordBatch)
-            and batch.crc_ok
-            and not filters.batch_may_pass(batch.base_offset, batch.last_offset, batch.header.max_timestamp)
-        ):
+        if self._filtering and not self._may_be_wanted(batch):
             return
         if self._options.records or self._filtering:
             self._records(batch, decoder)
         else:
             self._batch_line(batch)
 
+    def _may_be_wanted(self, batch: Batch) -> bool:
+        """Whether the filters leave a batch any record, by its header."""
+        filters = self._options.filters
+        if not isinstance(batch, RecordBatch):
+            return filters.producer_passes(-1)
+        return filters.producer_passes(batch.header.producer_id) and (
+            not batch.crc_ok or filters.batch_may_pass(batch.base_offset, batch.last_offset, batch.header.max_timestamp)
+        )
+
     def _records(self, batch: Batch, decoder: Decoder | None) -> None:
         """Print the wanted records of a batch, after its own line; of a batch without any, nothing when there are filters."""
-        items: Iterator[Record | LegacyRecord | Damage] = batch.walk_records()
+        done = 0
         is_shown = not self._filtering
         if is_shown:
             self._batch_line(batch)
@@ -322,7 +323,8 @@ class JsonDump:
                 if not is_shown:
                     self._output.flush()  # what was wanted, before more of it is looked for
                 return
-            items = islice(items, passed.records, None)
+            done = passed.records
+        items: Iterator[Record | LegacyRecord | Damage] = islice(batch.walk_records(), done, None)
         for item in filter(self._is_wanted, items) if self._filtering else items:
             if not is_shown:
                 self._batch_line(batch)
@@ -353,7 +355,7 @@ class JsonDump:
 
     def _batch_line(self, batch: Batch) -> None:
         if isinstance(batch, RecordBatch):
-            self._output.put(batch_line(batch, SCHEMA, self._path))
+            self._output.put(self._regular.batch(batch))
             return
         codec = batch.compression_id
         # The stored `size` counts what follows it; the line's, like the real tool's, counts the whole message.

@@ -33,7 +33,7 @@ _MOST_AT_ONCE, _LONGEST = 256, 1 << 16
 #: The names are those of `lines.BATCH_VALUES`, but for the size: the record has a `size` of its own. `expected` is the offset
 #: after that of the record before.
 _FRAME = f"""
-def walk(data, view, at, limit, stop, begin, expected{{extra}}, one=one, two=two):
+def walk(data, view, at, limit, stop, begin, expected{{extra}}{{own}}):
     {{setup}}
     try:
         while at < stop and len(lines) < {_MOST_AT_ONCE}:

@@ -6,6 +6,7 @@ Record lines are made here of regular batches; everything else goes the readable
 from __future__ import annotations
 
 import json
+from binascii import hexlify
 from functools import cache, lru_cache
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -13,7 +14,7 @@ from kafkalog.core import attributes as bits
 from kafkalog.core.batch import BATCH_HEADER
 from kafkalog.core.compression import COMPRESSION_TYPES
 from kafkalog.core.properties import format_uuid
-from kafkalog.core.record_walk import MOST_HEADERS, SAFE_BASE, HeaderSink, compile_walk, runs
+from kafkalog.core.record_walk import MOST_HEADERS, NO_HEADERS, SAFE_BASE, HeaderSink, compile_walk, runs
 from kafkalog.core.source import Bytes, WindowedBytes
 from kafkalog.dump.json_forms import json_form, text_json
 from kafkalog.dump.lone_records import LoneRecords
@@ -31,12 +32,19 @@ if TYPE_CHECKING:
     from kafkalog.dump.json_forms import JsonForm
     from kafkalog.dump.lone_records import Lines
 
-__all__ = ["Passed", "RecordLines", "batch_line"]
+__all__ = ["Passed", "RecordLines"]
 
 #: Lines that are handed out at once.
 _PIECE = 512
 #: Raw lengths whose text is made once.
 _SIZES = 1 << 13
+#: Kinds of batches, and ways through each: for records with key and value and without headers, for those without a key or a
+#: value, too, and the same with headers.
+_KINDS, _WAYS = 8, 4
+#: What stands in the template of a line for the position of the batch, and for the broker's timestamp.
+_POSITION, _TIMESTAMP = b"\0", b"\1"
+#: Bytes of a record's key or value in hex, by their place in the bytes: those of the batch, which is all in hex at once.
+_HEXED = {"data[q:r]": "hexed[2 * q:2 * r]", "data[r:q]": "hexed[2 * r:2 * q]"}
 _MOST_SEQUENCE = 0x7FFFFFFF
 
 
@@ -46,6 +54,20 @@ class Passed(NamedTuple):
     records: int
     expected: int
     whole: bool
+
+
+class _Loop(NamedTuple):
+    """The record loop for a kind of batches: it gives a flat list of `width` values for each wanted record.
+
+    `before`, `after`: a line, with a `%` for each of the values, around the position of the batch. `in_hex`: it wants all bytes
+    in hex.
+    """
+
+    walk: Callable[..., tuple[list[Any], list[tuple[int, int, int]], int, int, int, bool]]
+    width: int
+    before: bytes
+    after: bytes
+    in_hex: bool
 
 
 class RecordLines:
@@ -61,34 +83,56 @@ class RecordLines:
 
     def __init__(self, schema: str, path: str, form: str | None, filters: Filters, decoder: Decoder | None) -> None:
         self._fronts = tuple(_front(schema, kind, path) for kind in ("batch", "record", "mismatch"))
-        self._shapes = tuple(
-            _Shape(
-                form=form,
-                ensure_ascii=not path.isascii(),
-                append_time=append_time,
-                sequenced=sequenced,
-                compressed=compressed,
-                gaps=not filters.active,
-                condition=condition_of(filters, append_time=append_time),
-                decoder=None if form is None else decoder,
-            )
-            for append_time in (False, True)
-            for sequenced in (False, True)
-            for compressed in (False, True)
+        self._batch_line = _template_of(self._fronts[0]) + b"%d" + _BATCH_REST
+        self._form = form
+        self._ensure_ascii = not path.isascii()
+        self._filters = filters
+        self._decoder = None if form is None else decoder
+        #: The number of the way that fitted the batch before: nulls and headers will be in those that follow, too.
+        self._way = 0
+        self._loops: dict[int, _Loop] = {}
+
+    def _shape(self, number: int) -> _Shape:
+        append_time = bool(number & 4)
+        return _Shape(
+            form=self._form,
+            ensure_ascii=self._ensure_ascii,
+            append_time=append_time,
+            sequenced=bool(number & 2),
+            compressed=bool(number & 1),
+            headers=number >= 2 * _KINDS,
+            nulls=bool(number & _KINDS),
+            gaps=not self._filters.active,
+            condition=condition_of(self._filters, append_time=append_time),
+            decoder=self._decoder,
         )
 
-        self._loops: dict[int, tuple[_Shape, int, Callable[..., Any]]] = {}
+    def _make_loop(self, number: int) -> _Loop:
+        shape = self._shape(number)
+        before, after = shape.template(self._fronts[1]).split(_POSITION)
+        self._loops[number] = found = _Loop(_walk(shape), len(shape.values()), before, after, shape.in_hex)
+        return found
 
-    def _loop(self, number: int) -> tuple[_Shape, int, Callable[..., Any]]:
-        """What lines of a kind look like, how many values each has, and the loop that gives them."""
-        if number not in self._loops:
-            shape = self._shapes[number]
-            self._loops[number] = shape, len(shape.values()), _walk(shape)
-        return self._loops[number]
+    def batch(self, batch: RecordBatch) -> bytes:
+        """The line of a batch."""
+        header, attributes, horizon = batch.header, batch.header.attributes, batch.delete_horizon_ms
+        return self._batch_line % (
+            batch.position,
+            *header,
+            batch.size,
+            _TRUTH[batch.crc_ok],
+            _CODECS[attributes & bits.CODEC_MASK],
+            b"LogAppendTime" if attributes & bits.LOG_APPEND_TIME else b"CreateTime",
+            batch.last_offset,
+            batch.last_sequence,
+            _TRUTH[batch.is_transactional],
+            _TRUTH[batch.is_control],
+            b"null" if horizon is None else b"%d" % horizon,
+        )
 
     def lone_lines(self, source: Source, position: int, end: int, expected: int) -> Lines:
         """The lines of the next batches of one record, and of these, all of which are wanted; `expected` as in `of`."""
-        return _lone(self._shapes[0]).lines(source, position, end, end, expected=expected, extra=self._fronts)
+        return _lone(self._shape(0)).lines(source, position, end, end, expected=expected, extra=self._fronts)
 
     def of(self, batch: RecordBatch, expected: int) -> Iterator[bytes | Passed]:
         """Pieces of text with the lines of a batch, up to the first record that is irregular; the last item is a `Passed`.
@@ -97,21 +141,20 @@ class RecordLines:
             batch: Any batch.
             expected: The offset that would follow the records before; 0: there are none, any may come.
         """
-        header = batch.header
+        (base_offset, _, _, _, _, attributes, last_delta, base_timestamp, _, _, _, base_sequence, count) = batch.header
         nothing = Passed(0, expected, whole=False)
-        count, base_sequence = header.records_count, header.base_sequence
         if (
             count <= 0
-            or batch.is_control
-            or not -SAFE_BASE < header.base_offset < SAFE_BASE
-            or not -SAFE_BASE < header.base_timestamp < SAFE_BASE
-            or (base_sequence >= 0 and base_sequence + max(count, header.last_offset_delta + 1) > _MOST_SEQUENCE)
+            or attributes & bits.CONTROL
+            or not -SAFE_BASE < base_offset < SAFE_BASE
+            or not -SAFE_BASE < base_timestamp < SAFE_BASE
+            or (base_sequence >= 0 and base_sequence + max(count, last_delta + 1) > _MOST_SEQUENCE)
         ):
             yield nothing
             return
         data: Bytes
         data, at = batch.data, BATCH_HEADER.size
-        if batch.compression_id:
+        if attributes & bits.CODEC_MASK:
             try:
                 result = batch.inflate()
             except (FormatError, LimitExceeded):
@@ -120,26 +163,15 @@ class RecordLines:
                 yield nothing
                 return
             data, at = result.data, 0
-        append_time = bool(header.attributes & bits.LOG_APPEND_TIME)
-        shape, width, walk = self._loop(4 * append_time + 2 * (base_sequence >= 0) + bool(batch.compression_id))
-        show = _printer(shape.template(batch, self._fronts[1]), width, batch.position, self._fronts[2])
-        base_timestamp = header.max_timestamp if append_time else header.base_timestamp
-
-        def lines(data: bytes, at: int, end: int, number: int, begin: int) -> Iterator[bytes | Passed]:
-            """Of records that should fill a part of the batch's bytes, of which `data` begins at number `begin`."""
-            made: Iterator[bytes | Passed] = walk(
-                data, at, end, number, header.base_offset, base_timestamp,
-                batch.position + begin, base_sequence, expected, show,
-            )  # fmt: skip
-            return made
-
         if not isinstance(data, WindowedBytes):
-            yield from lines(data, at, len(data), count, 0)
+            yield from self._lines(batch, data, at, count, batch.position, expected)
             return
         done = 0
         for run in runs(data, at, count):
-            passed = Passed(0, expected, whole=False)
-            for made in lines(run.data, run.start, run.end, run.records, run.begin) if run.records else ():
+            passed = nothing._replace(expected=expected)
+            held = run.data[run.start : run.end] if run.records else b""
+            place = batch.position + run.begin + run.start
+            for made in self._lines(batch, held, 0, run.records, place, expected) if run.records else ():
                 if isinstance(made, Passed):
                     passed = made
                 else:
@@ -149,6 +181,58 @@ class RecordLines:
                 break
             at = run.begin + run.end
         yield Passed(done, expected, whole=done == count and at == len(data))
+
+    def _lines(
+        self, batch: RecordBatch, data: bytes, at: int, count: int, position: int, expected: int
+    ) -> Iterator[bytes | Passed]:
+        """As `of`, of records that should fill `data`, which stands at a position, from `at` on; each way as far as it goes."""
+        (base_offset, _, _, _, _, attributes, _, base_timestamp, newest, _, _, base_sequence, _) = batch.header
+        append_time = bool(attributes & bits.LOG_APPEND_TIME)
+        kind = append_time << 2 | (base_sequence >= 0) << 1 | bool(attributes & bits.CODEC_MASK)
+        if append_time:
+            base_timestamp = newest
+        batch_position, end = b"%d" % batch.position, len(data)
+        done, delta = 0, expected - base_offset
+        for way in range(self._way, _WAYS):
+            number = way * _KINDS + kind
+            walk, width, before, after, in_hex = self._loops.get(number) or self._make_loop(number)
+            if append_time:
+                after = after.replace(_TIMESTAMP, b"%d" % newest)
+            line = before + batch_position + after
+            hexed = hexlify(data) if in_hex else b""
+            is_regular = True
+            while is_regular and done < count:
+                values, gaps, passed, delta, at, is_regular = walk(
+                    data, at, end, min(count - done, _PIECE), base_offset, base_timestamp,
+                    position, base_sequence, delta, hexed,
+                )  # fmt: skip
+                done += passed
+                if gaps:
+                    yield self._with_gaps(line, width, values, gaps, batch)
+                elif values:
+                    yield line * (len(values) // width) % tuple(values)
+            if is_regular:
+                self._way = way
+                break
+        yield Passed(done, base_offset + delta, whole=done == count and at == end)
+
+    def _with_gaps(
+        self, line: bytes, width: int, values: list[Any], gaps: list[tuple[int, int, int]], batch: RecordBatch
+    ) -> bytes:
+        """Lines of records, some of which have an offset that does not follow the one before.
+
+        `gaps`: of each of these the number of values up to its last, the offset delta that was expected, and its own.
+        """
+        lines: list[bytes] = []
+        done, base_offset = 0, batch.header.base_offset
+        for at, expected, found in gaps:
+            if base_offset + expected == 0:
+                continue  # there was none before, and any may come
+            gap = _gap(self._fronts[2], batch.position, base_offset + found, base_offset + expected).encode()
+            lines += line * ((at - done) // width), gap.replace(b"%", b"%%")
+            done = at
+        lines.append(line * ((len(values) - done) // width))
+        return b"".join(lines) % tuple(values)
 
 
 #: The fields of a batch's line: Kafka's names, and how each is written.
@@ -170,38 +254,25 @@ _CODECS = tuple(f'"{row.name}"'.encode() for row in COMPRESSION_TYPES)
 _CODECS += (b"null",) * (bits.CODEC_MASK + 1 - len(_CODECS))
 
 
-def batch_line(batch: RecordBatch, schema: str, path: str) -> bytes:
-    """The line of a batch."""
-    header, attributes = batch.header, batch.header.attributes
-    horizon = batch.delete_horizon_ms
-    return _batch_template(schema, path) % (
-        batch.position,
-        *header,
-        batch.size,
-        _TRUTH[batch.crc_ok],
-        _CODECS[attributes & bits.CODEC_MASK],
-        b"LogAppendTime" if attributes & bits.LOG_APPEND_TIME else b"CreateTime",
-        batch.last_offset,
-        batch.last_sequence,
-        _TRUTH[batch.is_transactional],
-        _TRUTH[batch.is_control],
-        b"null" if horizon is None else b"%d" % horizon,
-    )
-
-
-@lru_cache(maxsize=64)
-def _batch_template(schema: str, path: str) -> bytes:
-    return _front(schema, "batch", path).encode().replace(b"%", b"%%") + b"%d" + _BATCH_REST
+def _template_of(text: str) -> bytes:
+    """A text as part of a template."""
+    return text.encode().replace(b"%", b"%%")
 
 
 class _Shape(NamedTuple):
-    """What the lines of a batch look like. `form` None: without keys and values; `gaps`: offsets that are missing are told."""
+    """What the lines of a batch look like.
+
+    `form` None: without keys and values. `headers`, `nulls`: for records with headers, without a key or a value, too; the
+    narrower, the faster. `gaps`: offsets that are missing are told.
+    """
 
     form: str | None
     ensure_ascii: bool
     append_time: bool
     sequenced: bool
     compressed: bool
+    headers: bool
+    nulls: bool
     gaps: bool
     condition: Condition
     decoder: Decoder | None
@@ -218,63 +289,59 @@ class _Shape(NamedTuple):
         both = {"key": "key", "value": "val"}
         if not self.needs_bytes:
             return both
-        return {name: f"b'null' if {data} is None else {self.made(data)}" for name, data in both.items()}
+        if not self.nulls:
+            return {name: f"made({data})" for name, data in both.items()}
+        return {name: f"b'null' if {data} is None else {self.made(f'made({data})')}" for name, data in both.items()}
 
-    def made(self, data: str) -> str:
-        """The expression for bytes in the form, which is not None."""
+    def in_loop(self, data: str) -> str:
+        """The expression for bytes of a record, which stand in `data`."""
+        made = _HEXED[data] if self.form == "hex" else f"made({data})"
+        return self.made(made) if self.nulls else made
+
+    def made(self, text: str) -> str:
+        """The expression for bytes that may be null, from that for their text."""
         assert self.form is not None
-        form = json_form(self.form, ensure_ascii=self.ensure_ascii)
-        return f"template % made({data})" if form.begin else f"made({data})"
+        return f"template % {text}" if json_form(self.form, ensure_ascii=self.ensure_ascii).begin else text
 
     def values(self) -> dict[str, str]:
         """What is another one in each line: the expression of the record loop, by the place in `template`."""
         found = {
             "position": "" if self.compressed else "position + p",
-            "offset": "offset",
+            "offset": "base_offset + o",
             "timestamp": "" if self.append_time else "base_timestamp + t",
-            "keySize": f"sizes[k] if k < {_SIZES} else size_text(k)",
-            "valueSize": f"sizes[v] if v < {_SIZES} else size_text(v)",
+            "keySize": f"sizes[k] if k < {_SIZES} else size_text(k)" if self.nulls else "k >> 1",
+            "valueSize": f"sizes[v] if v < {_SIZES} else size_text(v)" if self.nulls else "v >> 1",
             "sequence": "base_sequence + o" if self.sequenced else "",
             **self.payload(),
-            "headers": "raw",
-            "decoded": "" if self.decoder is None else "decoded(offset, key, val).encode()",
+            "headers": "raw" if self.headers else "",
+            "decoded": "" if self.decoder is None else "decoded(base_offset + o, key, val).encode()",
         }
         return {name: expression for name, expression in found.items() if expression}
 
-    def template(self, batch: RecordBatch, front: str) -> bytes:
-        """A line of a batch, with a `%` for each of the values; `front` is what stands before the position."""
+    @property
+    def in_hex(self) -> bool:
+        """Whether the loop wants all bytes in hex, at once."""
+        return self.form == "hex" and not self.needs_bytes
+
+    def template(self, front: str) -> bytes:
+        """A line, with a `%` for each of the values, and `_POSITION` for that of the batch; `_TIMESTAMP` for one of all.
+
+        `front` is what stands before the position.
+        """
         position = "null" if self.compressed else "%d"
-        timestamp = batch.header.max_timestamp if self.append_time else "%d"
+        timestamp = _TIMESTAMP.decode() if self.append_time else "%d"
         sequence = "%d" if self.sequenced else "-1"
-        payload = "" if self.form is None else ',"key":%b,"value":%b'
+        size, value, headers = ("%b" if self.nulls else "%d"), "%b", ("%b" if self.headers else "")
+        if self.form is not None and not self.nulls:
+            form = json_form(self.form, ensure_ascii=self.ensure_ascii)
+            value = f"{form.begin.decode()}%b{form.end.decode()}"
+        payload = "" if self.form is None else f',"key":{value},"value":{value}'
         decoded = "" if self.decoder is None else ',"decoded":%b'
         line = (
-            f'{position},"batchPosition":{batch.position},"offset":%d,"timestamp":{timestamp},"keySize":%b,"valueSize":%b,'
-            f'"sequence":{sequence}{payload},"headers":[%b]{decoded}}}\n'
+            f'{position},"batchPosition":{_POSITION.decode()},"offset":%d,"timestamp":{timestamp},"keySize":{size},'
+            f'"valueSize":{size},"sequence":{sequence}{payload},"headers":[{headers}]{decoded}}}\n'
         )
-        return front.encode().replace(b"%", b"%%") + line.encode()
-
-
-def _printer(
-    template: bytes, width: int, batch_position: int, mismatch: str
-) -> Callable[[list[Any], list[tuple[int, int, int]]], bytes]:
-    """What makes the lines of some records of a batch.
-
-    It is given the values of all of them in one list, and of each record whose offset does not follow the one before the
-    number of values up to its last, the offset that was expected, and its own.
-    """
-
-    def show(values: list[Any], gaps: list[tuple[int, int, int]]) -> bytes:
-        lines: list[bytes] = []
-        done = 0
-        for at, expected, offset in gaps:
-            line = _gap(mismatch, batch_position, offset, expected).encode()
-            lines += template * ((at - done) // width), line.replace(b"%", b"%%")
-            done = at
-        lines.append(template * ((len(values) - done) // width))
-        return b"".join(lines) % tuple(values)
-
-    return show
+        return _template_of(front) + line.encode()
 
 
 @lru_cache(maxsize=64)
@@ -294,30 +361,46 @@ def _sizes() -> tuple[bytes, ...]:
     return tuple(map(_size_text, range(_SIZES)))
 
 
+#: The loop over records of a batch, one way as far as it goes. `e` is the offset delta that is expected.
+_FRAME = """
+def walk(data, p, end, count, base_offset, base_timestamp{extra}{own}):
+    i = 0; values = []; extend = values.extend; gaps = []; is_regular = True
+    {setup}
+    try:
+        for i in range(count):
+            {record}
+            p = q
+        i = count
+    except (Irregular, IndexError):
+        {otherwise}
+    {finish}
+"""
+
+
 @cache
 def _walk(shape: _Shape) -> Callable[..., Any]:
     """The record loop that gives the lines."""
-    values = shape.values()
-    show = f"if len(flat) >= {_PIECE * len(values)}: yield show(flat, gaps); flat.clear(); gaps.clear()"
-    extend = f"extend(({', '.join(values.values())},))"
-    watch = "if offset != expected != 0: gaps.append((len(flat), expected, offset))" if shape.gaps else "pass"
-    statements = ("offset = base_offset + o", shape.condition.guard(extend), watch, "expected = offset + 1", show)
+    extend = shape.condition.guard(f"extend(({', '.join(shape.values().values())},))")
+    watch = "if o != e: gaps.append((len(values), e, o))" if shape.gaps else "pass"
     form = None if shape.form is None else json_form(shape.form, ensure_ascii=shape.ensure_ascii)
+    headers = _KEYS_ALONE if form is None else _KEYS_AND_VALUES
+    if shape.in_hex:
+        headers = headers._replace(value=headers.value.replace("made(data[q:r])", _HEXED["data[q:r]"]))
     return compile_walk(
-        "\n".join(statements),
-        setup="flat = []; extend = flat.extend; gaps = []; whole = True",
-        otherwise="whole = False",
-        finish="if flat: yield show(flat, gaps)\n    yield Passed(i, expected, whole)",
-        extra=", position, base_sequence, expected, show",
+        f"{extend}\n{watch}\ne = o + 1",
+        setup="pass",
+        otherwise="is_regular = False",
+        finish="return values, gaps, i, e, p, is_regular",
+        extra=", position, base_sequence, e, hexed",
         names=(
-            ("Passed", Passed),
             ("sizes", _sizes()),
             ("size_text", _size_text),
             ("wanted_key", shape.condition.wanted_key),
             *_loop_names(shape, form),
         ),
         **_payload_of(shape),
-        headers=_KEYS_ALONE if form is None else _KEYS_AND_VALUES,
+        headers=headers if shape.headers else NO_HEADERS,
+        frame=_FRAME,
     )
 
 
@@ -374,11 +457,15 @@ def _shown(form: JsonForm) -> Callable[[bytes | None], str]:
 
 def _payload_of(shape: _Shape) -> dict[str, Any]:
     """How the loop gives keys and values: as text where nothing else is asked for."""
+    null = "raise Irregular"
     if shape.needs_bytes:
-        return {}
+        key_null = "key = None" if shape.nulls or shape.condition.wanted_key is not None else null
+        return {"key_null": key_null, "value_null": "val = None" if shape.nulls else null}
     if shape.form is None:
-        return {"payload": None}
-    return {"payload": shape.made, "key_null": "key = b'null'", "value_null": "val = b'null'"}
+        return {"payload": None} if shape.nulls else {"payload": None, "key_null": null, "value_null": null}
+    if not shape.nulls:
+        return {"payload": shape.in_loop, "key_null": null, "value_null": null}
+    return {"payload": shape.in_loop, "key_null": "key = b'null'", "value_null": "val = b'null'"}
 
 
 def _decoded(decoder: Decoder, *, ensure_ascii: bool) -> Callable[[int, bytes | None, bytes | None], str]:

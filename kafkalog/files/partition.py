@@ -202,8 +202,7 @@ class Partition:
             if isinstance(batch, LegacyBatch) or aborted is None:
                 yield from records
             else:
-                kind = AbortedRecord if aborted else KeptRecord
-                yield from (tuple.__new__(kind, record) for record in records)
+                yield from map(AbortedRecord if aborted else KeptRecord, records)
 
     def table(self, name: str = "records", **options: Any) -> Any:
         """A table of what it holds, as `kafkalog.table` gives it with the same arguments."""

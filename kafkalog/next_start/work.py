@@ -3,47 +3,64 @@
 from __future__ import annotations
 
 from collections import deque
+from functools import partial
 from itertools import starmap
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from kafkalog.errors import WorkerLost
+from kafkalog.files.bundles import Bundles
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
-    from concurrent.futures import Executor, Future
+    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from concurrent.futures import Executor
+
+    from kafkalog.files.bundles import Share
+    from kafkalog.files.directory import Directory
 
 __all__ = ["each"]
 
 R = TypeVar("R")
-#: Tasks that are begun before the first result is taken; there may be thousands, and each holds a directory.
-_AHEAD = 64
+#: Predictions that are begun before the first result is taken; there may be thousands, and each holds a directory.
+_AHEAD = 256
 
 
 def each(
-    executor: Executor | None, function: Callable[..., R], arguments: Iterable[tuple[Any, ...]], otherwise: Callable[..., R]
+    executor: Executor | None,
+    function: Callable[..., R],
+    arguments: Iterable[tuple[Directory, *tuple[Any, ...]]],
+    otherwise: Callable[..., R],
 ) -> Iterator[R]:
-    """What a function makes of each tuple of arguments; of those whose worker was lost, `otherwise` with the reason.
+    """What a function makes of each directory; of those whose worker was lost, `otherwise` with the reason.
 
     Args:
         executor: Where to work; None: here.
         function: The function.
-        arguments: Its arguments, and those of `otherwise` before the reason.
+        arguments: Each time a directory and the others of its arguments, which are those of `otherwise` before the reason.
         otherwise: What stands for a result that is not to be had.
     """
     if executor is None:
         yield from starmap(function, arguments)
         return
-    begun: deque[tuple[tuple[Any, ...], Future[R]]] = deque()
+
+    def result_of(one: tuple[Any, ...], share: Share[R]) -> R:
+        try:
+            return share.result()
+        except WorkerLost:
+            pass  # by which of the bundle, the next will tell
+        try:
+            return executor.submit(function, *one).result()
+        except WorkerLost as error:
+            return otherwise(*one, str(error))
+
+    bundles = Bundles(executor, partial(_of_each, function))
+    begun: deque[tuple[tuple[Any, ...], Share[R]]] = deque()
     for one in arguments:
-        begun.append((one, executor.submit(function, *one)))
+        begun.append((one, bundles.add(one, one[0].size)))
         if len(begun) > _AHEAD:
-            yield _result_of(*begun.popleft(), otherwise)
-    for one, future in begun:
-        yield _result_of(one, future, otherwise)
+            yield result_of(*begun.popleft())
+    for one, share in begun:
+        yield result_of(one, share)
 
 
-def _result_of(arguments: tuple[Any, ...], future: Future[R], otherwise: Callable[..., R]) -> R:
-    try:
-        return future.result()
-    except WorkerLost as error:
-        return otherwise(*arguments, str(error))
+def _of_each(function: Callable[..., R], arguments: Sequence[tuple[Any, ...]]) -> list[R]:
+    return list(starmap(function, arguments))

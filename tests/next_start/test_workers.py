@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from concurrent.futures import Executor, Future
+from typing import NamedTuple
 
 import pytest
 
@@ -59,17 +60,55 @@ def test_jobs_that_are_no_number_are_refused():
         next_starts(PATHS, jobs="many")
 
 
-def test_only_a_few_tasks_are_begun_ahead():
-    begun = []
+class Folder(NamedTuple):
+    """A directory, as far as its place and its size go."""
 
-    class Counting(Executor):
-        def submit(self, function, /, *args, **kwargs):
-            begun.append(args)
-            future = Future()
+    number: int
+    size: int
+
+
+def number_of(folder):
+    return folder.number + 1
+
+
+class Counting(Executor):
+    """Does what it is given at once, and notes it; loses every task with a folder of `deadly` numbers in it."""
+
+    def __init__(self, deadly=()):
+        self.begun = []
+        self.deadly = deadly
+
+    def submit(self, function, /, *args, **kwargs):
+        group = [folder.number for (folder,) in args[0]] if isinstance(args[0], list) else [args[0].number]
+        self.begun.append(group)
+        future = Future()
+        if set(group) & set(self.deadly):
+            future.set_exception(WorkerLost("was ended by SIGKILL"))
+        else:
             future.set_result(function(*args, **kwargs))
-            return future
+        return future
 
-    results = each(Counting(), lambda number: number + 1, ((number,) for number in range(1000)), lambda *_: None)
+
+def test_only_a_few_directories_are_begun_ahead():
+    executor = Counting()
+    results = each(executor, number_of, ((Folder(number, 1000),) for number in range(1000)), lambda *_: None)
     assert next(results) == 1
-    assert len(begun) < 100
+    assert sum(map(len, executor.begun)) < 400
     assert list(results) == list(range(2, 1001))
+
+
+def test_small_directories_travel_together_and_large_ones_alone():
+    executor = Counting()
+    sizes = [1000] * 40 + [1 << 20] * 3 + [1 << 19] * 3
+    folders = [Folder(number, size) for number, size in enumerate(sizes)]
+    assert list(each(executor, number_of, zip(folders), lambda *_: None)) == list(range(1, 47))
+    assert list(map(len, executor.begun)) == [16, 16, 8, 1, 1, 1, 2, 1]
+
+
+def test_only_those_are_unknown_over_which_a_worker_is_lost_alone():
+    executor = Counting(deadly={5, 17})
+    folders = [Folder(number, 1000) for number in range(40)]
+    found = list(each(executor, number_of, zip(folders), lambda folder, why: (folder.number, "SIGKILL" in why)))
+    assert [one for one in found if isinstance(one, tuple)] == [(5, True), (17, True)]
+    assert found[4] == 5
+    assert found[6] == 7

@@ -29,7 +29,6 @@ from kafkalog.next_start.evidence import BrokerEvidence
 from kafkalog.next_start.meta_proposal import missing_values
 from kafkalog.next_start.metadata_start import METADATA_LOG
 from kafkalog.next_start.placement import placement_in
-from kafkalog.replay.transaction_state import Copy
 from kafkalog.verify.report import NotChecked
 from kafkalog.verify.rule import findings_of
 from kafkalog.verify.rules.copies import BinaryLineEnds, PartitionsNotCopied, TextLineEnds
@@ -45,6 +44,7 @@ if TYPE_CHECKING:
     from kafkalog.core.properties import Properties
     from kafkalog.files.log_dir import Identity, LogDir, PartitionContext
     from kafkalog.next_start.era import Era
+    from kafkalog.replay.transaction_state import Copy
     from kafkalog.verify.finding import Finding
     from kafkalog.verify.scan.results import Settings
 
@@ -117,6 +117,8 @@ class LogDirCheck:
         """How its partitions came to be here."""
         logs = filter(is_metadata_log, self.log_dir.partition_names)
         image = next((self.evidence.metadata.replayed(name).image for name in logs), None)
+        from kafkalog.replay.transaction_state import Copy
+
         return Copy(is_one_stop=self.clean is True, image=image)
 
     def emit(self, subject: Any) -> None:
