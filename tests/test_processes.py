@@ -211,6 +211,22 @@ def test_a_prediction_that_ends_every_worker_is_unknown(path):
     assert sum(line["records"] for line in lines if line["type"] == "partition") > 100
 
 
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGKILL], ids=lambda s: s.name)
+def test_workers_of_a_prediction_end_with_the_process_that_started_them(number):
+    code = SCRIPT.format(module="kafkalog.next_start.log_dir", name="predict_in_situation", body="signal.pause()")
+    code = code.replace("run(sys", "importlib.import_module('kafkalog.files.bundles')._PIECES = 1\nrun(sys")
+    with subprocess.Popen(
+        [sys.executable, "-c", code, "next-start", str(TWITTER.parent), "--jobs", "2"],
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=ENVIRONMENT, start_new_session=True,
+    ) as process:  # fmt: skip
+        workers = workers_of(process, 2)
+        process.send_signal(number)
+        out, err = process.communicate(timeout=PATIENCE)
+        assert process.returncode == (-number if number == signal.SIGKILL else 128 + number)
+        assert (out, err) == (b"", b"")
+        wait_for(lambda: have_ended(workers))
+
+
 @pytest.fixture(scope="module")
 def log(tmp_path_factory):
     """A log of a few ranges."""
@@ -325,7 +341,12 @@ def test_the_default_number_of_processes_is_decided_by_the_command(command):
         assert done.returncode == 2
 
 
+def children():
+    return {pid for pid, (parent, state) in processes().items() if parent == os.getpid() and "Z" not in state}
+
+
 def test_results_come_as_they_were_asked_for_and_errors_are_raised():
+    others = children()  # other libraries have helpers of their own, which stay
     with Workers(3) as pool:
         assert list(pool.map(pow, range(50), range(50))) == [pow(n, n) for n in range(50)]
         assert pool.submit(bytes, 3_000_000).result() == bytes(3_000_000)
@@ -339,9 +360,18 @@ def test_results_come_as_they_were_asked_for_and_errors_are_raised():
                     future.result()
             else:
                 assert future.result() == number
-        workers = [pid for pid, (parent, state) in processes().items() if parent == os.getpid() and "Z" not in state]
-        assert len(workers) >= 2
-    assert not [pid for pid, (parent, _) in processes().items() if parent == os.getpid() and pid in workers[:2]]
+        workers = {worker.process for worker in pool._workers}
+        assert workers
+        assert workers <= children() - others
+    assert not workers & processes().keys()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere a pipe holds a page")
+def test_a_worker_has_its_next_task_at_hand_though_it_is_larger_than_a_page():
+    with Workers(1) as pool:
+        futures = [pool.submit(len, bytes(50_000)) for _ in range(2)]
+        assert not pool._waiting
+        assert [future.result() for future in futures] == [50_000] * 2
 
 
 #: Runs the command with an interrupt at the moment when `click` is imported.

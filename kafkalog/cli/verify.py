@@ -64,7 +64,8 @@ def command(
     paths = options.named_paths(paths, read_as)
     report = judging.report(paths, EarlyWord())
     unread = unread_of(report, paths)
-    if output_format == "jsonl" or report.partitions or report.findings or len(unread) < len(report.not_checked):
+    has_looked = report.partitions or report.findings or report.files or report.left_out
+    if output_format == "jsonl" or has_looked or len(unread) < len(report.not_checked):
         shown.print(report, output_format, detail=detail, color=color)
     sys.stdout.flush()
     say_unread(unread)

@@ -6,15 +6,17 @@ import os
 import sys
 from array import array
 from bisect import bisect_left
-from contextlib import suppress
 from itertools import islice
-from typing import NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 from kafkalog.errors import UnreadableFile
 from kafkalog.files.mounted import node_at
 from kafkalog.files.nodes import Folder, Piece
 from kafkalog.files.paths import join, trim
 from kafkalog.files.source import read_file, unreadable
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 __all__ = ["KEPT_BYTES", "Directory", "Entry", "FileState", "Room", "SmallFile", "list_directory"]
 
@@ -103,6 +105,8 @@ class Directory:
         self._names = tuple(entry.name for entry in listed)
         self._kinds = bytes(entry.is_directory | entry.is_regular << 1 | (entry.state is not None) << 2 for entry in listed)
         self._states = array("Q", (number % _UNSIGNED for entry in listed for number in entry.state or (0, 0, 0, 0)))
+        #: Bytes of all regular files in it, links followed, as far as the system told them.
+        self.size = sum(size for size, kind in zip(self._states[2::4], self._kinds, strict=True) if kind & 2)
         self._read: dict[str, bytes | UnreadableFile] = {}
 
     def __getstate__(self) -> dict[str, object]:
@@ -135,11 +139,6 @@ class Directory:
             return None
         device, inode, size, written = self._states[4 * number : 4 * number + 4]
         return device, inode, size, written if written < _UNSIGNED // 2 else written - _UNSIGNED
-
-    @property
-    def size(self) -> int:
-        """Bytes of all regular files in it, links followed, as far as the system told them."""
-        return sum(size for size, kind in zip(self._states[2::4], self._kinds, strict=True) if kind & 2)
 
     def size_of_all(self, ending: str) -> int:
         """Bytes of everything in it whose name has an ending, as far as the system told them."""
@@ -193,15 +192,23 @@ class Directory:
             except UnreadableFile as error:
                 found = error
             # Of what is too large to be kept, each who asks reads the bytes there are.
-            if self.room.takes(len(found) if isinstance(found, bytes) else 0):
-                self._read[name] = found
+            self._keep(name, found)
         return SmallFile(path, found, None) if isinstance(found, bytes) else SmallFile(path, None, found)
 
-    def take_over(self, copy: Directory) -> None:
+    @property
+    def files_read(self) -> Mapping[str, bytes | UnreadableFile]:
+        """The small files that have been read and are kept: their bytes, or why these could not be read."""
+        return self._read
+
+    def take_over(self, files: Mapping[str, bytes | UnreadableFile]) -> None:
         """Keep what was read by a copy of it, which had been handed to a worker."""
-        for name, found in copy._read.items():
-            if name not in self._read and self.room.takes(len(found) if isinstance(found, bytes) else 0):
-                self._read[name] = found
+        for name, found in files.items():
+            if name not in self._read:
+                self._keep(name, found)
+
+    def _keep(self, name: str, found: bytes | UnreadableFile) -> None:
+        if self.room.takes(len(found) if isinstance(found, bytes) else 0):
+            self._read[sys.intern(name)] = found  # as it was listed
 
     def read(self, name: str) -> bytes:
         """The bytes of a small file, as for `small_file`.
@@ -241,10 +248,12 @@ def _entry_of(name: str, node: Piece | Folder) -> Entry:
 
 def _entry(entry: os.DirEntry[str]) -> Entry:
     state, is_directory, is_regular = None, False, False
-    with suppress(OSError):
+    try:
         is_directory = entry.is_dir()
         is_regular = entry.is_file()
         status = entry.stat()
         state = (status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns)
+    except OSError:  # no context: for each of a hundred thousand files that takes as long as one of these questions
+        pass
     # The directories of a log dir have the same names again and again.
     return Entry(sys.intern(entry.name), is_directory, is_regular, state)

@@ -5,6 +5,7 @@ What is lost with a worker is done again once, because the kernel may have ended
 
 from __future__ import annotations
 
+import fcntl
 import os
 import pickle
 import selectors
@@ -34,6 +35,8 @@ R = TypeVar("R")
 _LENGTH = struct.Struct(">Q")
 #: What a pipe takes without a reader on every system (POSIX: at least 512 bytes; those that exist: 4 KiB).
 _SURELY_TAKEN = 4096
+#: Bytes that the pipe of requests is made to hold, where the system lets us: a worker has its next task at hand.
+_REQUESTS = 1 << 18
 #: How often a task is begun before it is given up.
 _TRIES = 2
 _ENDS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGALRM)
@@ -160,6 +163,7 @@ class _Worker:
         take, self.requests = os.pipe()
         self.results, give = os.pipe()
         self.tasks: deque[_Task[Any]] = deque()
+        self._room = _room_of(self.requests)
 
         def work() -> int:
             for other in (*others, self):
@@ -179,13 +183,22 @@ class _Worker:
 
     def takes(self, request: bytes) -> bool:
         """Whether a request can be sent without waiting for the worker."""
-        return not self.tasks or (len(self.tasks) == 1 and len(request) + _LENGTH.size <= _SURELY_TAKEN)
+        return not self.tasks or (len(self.tasks) == 1 and len(request) + _LENGTH.size <= self._room)
 
     def end(self) -> int:
         """Close the pipes, and wait for its end; gives its exit code."""
         os.close(self.requests)
         os.close(self.results)
         return os.waitstatus_to_exitcode(os.waitpid(self.process, 0)[1])
+
+
+def _room_of(pipe: int) -> int:
+    """Bytes that a pipe surely takes without a reader."""
+    try:
+        # What is written in pieces may fill its pages in part.
+        return fcntl.fcntl(pipe, fcntl.F_SETPIPE_SZ, _REQUESTS) // 2
+    except (AttributeError, OSError):  # another system, or too many pipes of one user
+        return _SURELY_TAKEN
 
 
 class Workers(Executor):

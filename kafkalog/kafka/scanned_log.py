@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import pickle
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import ItemsView, Iterator
 
     from kafkalog.core.checkpoint import EpochEntry
 
-__all__ = ["ScannedEvent", "ScannedLog", "ScannedProducers"]
+__all__ = ["NO_LOGS", "PackedLogs", "ScannedEvent", "ScannedLog", "ScannedProducers"]
 
 
 class ScannedEvent(NamedTuple):
@@ -91,3 +93,41 @@ class ScannedLog(NamedTuple):
             if start <= event.position < end:
                 found += one_by_one
         return found
+
+
+class PackedLogs(Mapping[str, ScannedLog]):
+    """Name of a `.log` → what a scan has found in it; of a directory.
+
+    There are thousands of directories from the scan to the prediction, which may be in another process. So they are kept
+    packed, in a seventh of the memory, and each who asks unpacks them.
+
+    Args:
+        logs: The same as a dict.
+    """
+
+    __slots__ = ("_packed", "events")
+
+    def __init__(self, logs: Mapping[str, ScannedLog]) -> None:
+        #: How many events of producers they have.
+        self.events = sum(log.events_held for log in logs.values())
+        self._packed = pickle.dumps(dict(logs))
+
+    def _logs(self) -> dict[str, ScannedLog]:
+        logs: dict[str, ScannedLog] = pickle.loads(self._packed)  # noqa: S301 - packed above
+        return logs
+
+    def items(self) -> ItemsView[str, ScannedLog]:
+        """All of them, unpacked once."""
+        return self._logs().items()
+
+    def __getitem__(self, name: str) -> ScannedLog:
+        return self._logs()[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._logs())
+
+    def __len__(self) -> int:
+        return len(self._logs())
+
+
+NO_LOGS = PackedLogs({})

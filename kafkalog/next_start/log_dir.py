@@ -83,18 +83,24 @@ def _predict_log_dir(state: LogDirState, options: Options, run: Callable[..., It
     listed = listed_and_missing(state)
     for name in () if is_partial_copy(len(listed), len(state.partitions)) else listed:
         yield with_advice(_taken_away(state, name, assumed))
-    yield from _in_context(state, options, there, misplacements(state))
+    yield from _in_context(state, options, there, misplacements(state), caveat)
 
 
-def predict_partitions_of(state: LogDirState, options: Options, names: Iterable[str]) -> Iterator[Outcome]:
-    """Partitions of a log dir, by the names of their directories, each as if it were alone there."""
-    misplaced = misplacements(state)
-    for name in names:
-        yield from _in_context(state, options, _predict_all(state, options, [name]), misplaced)
+def predict_partitions_of(
+    state: LogDirState, options: Options, names: Sequence[str], run: Callable[..., Iterable[Prediction]] = map
+) -> Iterator[Outcome]:
+    """Partitions of a log dir, by the names of their directories, each as if it were alone there; `run` as above."""
+    misplaced, caveat = misplacements(state), _caveat(state)
+    for name, prediction in _predict_all(state, options, names, run, alone=True).items():
+        yield from _in_context(state, options, {name: prediction}, misplaced, caveat)
 
 
 def _in_context(
-    state: LogDirState, options: Options, predictions: Mapping[str, Prediction], misplaced: Mapping[str, Misplacement]
+    state: LogDirState,
+    options: Options,
+    predictions: Mapping[str, Prediction],
+    misplaced: Mapping[str, Misplacement],
+    caveat: str,
 ) -> Iterator[Outcome]:
     """The outcomes of partitions with what their log dir, their broker and the controller do to them."""
     mixed_up = next((name for name, one in misplaced.items() if one.partition == "failed"), None)
@@ -109,7 +115,7 @@ def _in_context(
     start = state.metadata_start
     if METADATA_LOG in outcomes and start is not None and (start.is_changed or start.gone):
         outcomes[METADATA_LOG] = _of_metadata_log(state, start, outcomes)
-    evidence, caveat = _evidence(state), _caveat(state)
+    evidence = _evidence(state)
     for name, found in outcomes.items():
         causes = [Cause(NOTE, state.noted.notes[name])] if name in state.noted.notes else []
         causes += [Cause(NOTE, remark) for remark in state.noted.remarks]
@@ -323,29 +329,42 @@ def _misplaced(state: LogDirState, name: str, outcome: Outcome, misplaced: Mispl
 
 
 def _predict_all(
-    state: LogDirState, options: Options, names: list[str], run: Callable[..., Iterable[Prediction]] = map
+    state: LogDirState, options: Options, names: Sequence[str], run: Callable[..., Iterable[Prediction]], *, alone: bool = False
 ) -> dict[str, Prediction]:
-    """What each partition would be by itself, by the directory's name."""
+    """What each partition would be by itself, by the directory's name.
+
+    Args:
+        state: The log dir.
+        options: What is assumed.
+        names: The names of the directories.
+        run: `map`, or one that works in other processes.
+        alone: Whether how much is worked out of one does not depend on the others.
+    """
     directories: dict[str, Directory] = {}
     found: dict[str, Prediction] = {}
-    situations = {name: _situation(state, name, options) for name in names}
     for name in names:
         try:
             directories[name] = state.log_dir.partition_directory(name)
         except UnreadableFile as error:
-            found[name] = given_up(error.path, situations[name], f"it cannot be read: {error.reason}")
+            found[name] = given_up(error.path, _situation(state, name, options), f"it cannot be read: {error.reason}")
     general = options.consumer_limit("")
-    plain = [directory for name, directory in directories.items() if situations[name].consumer_limit == general]
-    if sum(map(_log_size, plain)) > general:
-        # Together they are too large: of those only what is empty is read.
-        for name, one in situations.items():
-            situations[name] = replace(one, consumer_limit=0) if one.consumer_limit == general else one
-    own = [situations[name] for name in directories]
-    found |= zip(directories, run(predict_in_situation, directories.values(), own), strict=True)
-    left_out = [name for name, one in found.items() if one.is_left_out]
-    if left_out and (state.noted.obstacles or any(one.outcome.log_dir == "offline" for one in found.values())):
+    path_of = state.log_dir.directory.path_of
+    sizes = {name: _log_size(one) for name, one in directories.items() if options.consumer_limit(path_of(name)) == general}
+    together = sum(sizes.values())
+
+    def situation(name: str) -> Situation:
+        one = _situation(state, name, options)
+        # Where they are too large together, of those only what is empty is read.
+        is_too_large = name in sizes and (sizes[name] if alone else together) > general
+        return replace(one, consumer_limit=0) if is_too_large else one
+
+    # One after the other: there may be thousands, and the workers need not wait for all.
+    found |= zip(directories, run(predict_in_situation, directories.values(), map(situation, directories)), strict=True)
+    is_offline = bool(state.noted.obstacles) or (not alone and any(one.outcome.log_dir == "offline" for one in found.values()))
+    left_out = [name for name, one in found.items() if one.is_left_out and is_offline]
+    if left_out:
         # What happens to each in a log dir that goes offline depends on the others, so none may be left out.
-        whole = [replace(situations[name], replay=None) for name in left_out]
+        whole = [replace(situation(name), replay=None) for name in left_out]
         found |= zip(left_out, run(predict_in_situation, [directories[name] for name in left_out], whole), strict=True)
     return {name: found[name] for name in names}
 

@@ -3,24 +3,25 @@
 from __future__ import annotations
 
 from collections import deque
+from functools import partial
 from itertools import starmap
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from kafkalog.errors import WorkerLost
+from kafkalog.files.bundles import Bundles
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
-    from concurrent.futures import Executor, Future
+    from concurrent.futures import Executor
 
+    from kafkalog.files.bundles import Share
     from kafkalog.files.directory import Directory
 
 __all__ = ["each"]
 
 R = TypeVar("R")
-#: Directories that are begun before the first result is taken; there may be thousands.
-_AHEAD = 128
-#: How many directories a worker is sent together, at most, and bytes of their files: sending one costs as much as a small one.
-_TOGETHER, _TOGETHER_BYTES = 16, 1 << 20
+#: Predictions that are begun before the first result is taken; there may be thousands, and each holds a directory.
+_AHEAD = 256
 
 
 def each(
@@ -40,50 +41,26 @@ def each(
     if executor is None:
         yield from starmap(function, arguments)
         return
-    begun: deque[tuple[_Group, Future[list[R]]]] = deque()
-    for group in _groups(arguments):
-        begun.append((group, executor.submit(_of_all, function, group)))
-        while sum(len(one) for one, _ in begun) > _AHEAD:
-            yield from _results(executor, function, *begun.popleft(), otherwise)
-    for group, future in begun:
-        yield from _results(executor, function, group, future, otherwise)
 
+    def result_of(one: tuple[Any, ...], share: Share[R]) -> R:
+        try:
+            return share.result()
+        except WorkerLost:
+            pass  # by which of the bundle, the next will tell
+        try:
+            return executor.submit(function, *one).result()
+        except WorkerLost as error:
+            return otherwise(*one, str(error))
 
-_Group = list[tuple["Directory", *tuple[Any, ...]]]
-
-
-def _groups(arguments: Iterable[tuple[Directory, *tuple[Any, ...]]]) -> Iterator[_Group]:
-    """The arguments, small directories together."""
-    group: _Group = []
-    size = 0
+    bundles = Bundles(executor, partial(_of_each, function))
+    begun: deque[tuple[tuple[Any, ...], Share[R]]] = deque()
     for one in arguments:
-        own = one[0].size
-        if group and (len(group) == _TOGETHER or size + own > _TOGETHER_BYTES):
-            yield group
-            group, size = [], 0
-        group.append(one)
-        size += own
-    if group:
-        yield group
+        begun.append((one, bundles.add(one, one[0].size)))
+        if len(begun) > _AHEAD:
+            yield result_of(*begun.popleft())
+    for one, share in begun:
+        yield result_of(one, share)
 
 
-def _of_all(function: Callable[..., R], group: _Group) -> list[R]:
-    return list(starmap(function, group))
-
-
-def _results(
-    executor: Executor, function: Callable[..., R], group: _Group, future: Future[list[R]], otherwise: Callable[..., R]
-) -> Sequence[R]:
-    """Those of a group; where its worker was lost each is tried by itself, to see over which."""
-    try:
-        return future.result()
-    except WorkerLost as error:
-        if len(group) == 1:
-            return [otherwise(*group[0], str(error))]
-    alone = [[one] for one in group]
-    begun = [executor.submit(_of_all, function, one) for one in alone]
-    return [
-        result
-        for one, other in zip(alone, begun, strict=True)
-        for result in _results(executor, function, one, other, otherwise)
-    ]
+def _of_each(function: Callable[..., R], arguments: Sequence[tuple[Any, ...]]) -> list[R]:
+    return list(starmap(function, arguments))

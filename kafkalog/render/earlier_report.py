@@ -53,7 +53,7 @@ def read_report(text: str) -> Report:
             row = json.loads(line)
             schema = row["schema"]
             finished = reader.take(row) if schema == SCHEMA else None
-        except (ValueError, KeyError, TypeError, AttributeError):
+        except (ValueError, LookupError, TypeError, AttributeError, RecursionError):
             if number == len(lines) and line.startswith('{"schema": ') and not line.endswith("}"):
                 raise RequestError(f"line {number} is cut off: the run, or the copying of its lines, ended early") from None
             raise RequestError(f"line {number} is no line of `kafkalog verify --format jsonl`") from None
@@ -83,6 +83,7 @@ class _Run:
 
     def take(self, row: dict[str, Any]) -> Report | None:
         """Take a line; a report when it is the last one."""
+        _check(row)
         if row["type"] == "finding":
             self._findings.append(_finding(row))
         elif row["type"] == "partition":
@@ -100,6 +101,9 @@ class _Run:
         return None
 
     def _report(self, row: dict[str, Any]) -> Report:
+        if row["partitions"] != len(self._partitions):
+            have = f"its lines are of {len(self._partitions)} of the {row['partitions']} partitions that it has looked at"
+            raise RequestError(f"{have}: run `kafkalog verify` without --only, which can be given here")
         unread = set(row.get("unread", ()))
         return Report(
             now=row["now"],
@@ -116,6 +120,50 @@ class _Run:
             next_start=tuple(self._beside),
             told=all_told(self._told),
         )
+
+
+#: Fields that are texts, whole numbers, or either that or null, by the type of the line.
+_TEXTS = {
+    "claim": ("path",),
+    "finding": ("id", "path", "message", "consequence", "remedy"),
+    "log_dir": ("path",),
+    "metadata_log": ("path",),
+    "next_start": ("path", "reason"),
+    "partition": ("path",),
+}
+_NUMBERS = {
+    "partition": ("segments", "batches", "records", "bytes"),
+    "summary": ("now", "partitions", "files", "bytes", "suppressed", "left_out"),
+}
+_NUMBERS_OR_NULL = {
+    "next_start": ("log_start_offset", "log_end_offset", "records_lost", "bytes_lost"),
+    "partition": ("partition", "valid_through_offset", "log_start_offset", "log_end_offset"),
+}
+_TEXTS_OR_NULL = {
+    "claim": ("within",),
+    "log_dir": ("cluster_id", "node_id", "directory_id", "written"),
+    "metadata_log": ("within",),
+    "next_start": ("broker", "log_dir", "partition"),
+    "partition": ("topic", "topic_id"),
+    "summary": ("version",),
+}
+
+
+def _check(row: dict[str, Any]) -> None:
+    """See that a line was not changed by somebody: that its main fields are what they should be.
+
+    Raises:
+        TypeError, KeyError: they are not.
+    """
+    for kinds, fields in (
+        ((str,), _TEXTS),
+        ((int,), _NUMBERS),
+        ((str, type(None)), _TEXTS_OR_NULL),
+        ((int, type(None)), _NUMBERS_OR_NULL),
+    ):
+        for name in fields.get(row["type"], ()):
+            if type(row[name]) not in kinds:
+                raise TypeError(name)
 
 
 def _partition(row: dict[str, Any], findings: tuple[Finding, ...], next_start: Iterable[Outcome]) -> PartitionReport:

@@ -96,7 +96,9 @@ def _sentence(report: Report, subjects: list[_Named]) -> str:
         records, size = sum(p.records for p in report.partitions), size_text(report.bytes)
         what = "nothing of what could be read" if report.failed else "nothing"
         checked = f"{what} is damaged" + (" (records not checked: --quick)" if report.quick else "")
-        return f"{count_text(count, 'partition')}, {count_text(records, 'record')}, {size}: {checked}"
+        files = count_text(report.files, "file")
+        held = f"{count_text(count, 'partition')}, {count_text(records, 'record')}, {size}"
+        return f"{held if count else f'no partition, {files}'}: {checked}"
     missing = [name for name, subject in subjects if subject.is_missing]
     lacking = _missing_text(missing) if missing else ""
     if not damaged and not others:

@@ -189,7 +189,8 @@ def missing_perhaps(report: Report) -> list[str]:
 
 def _nothing_lost(report: Report) -> str:
     """The good news, as far as it goes."""
-    if any(partition.account.gone or partition.account.uncounted for partition in report.partitions):
+    lossy = (partition.account for partition in report.partitions if partition.verdict == "data-loss")
+    if any(account.gone or account.uncounted for account in lossy):
         return "nothing more is removed"
     lacking = any(f.severity >= _LACKING.get(f.id, Severity.ERROR) for f in report.findings) or bool(missing_perhaps(report))
     if report.failed:

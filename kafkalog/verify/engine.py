@@ -36,11 +36,12 @@ from kafkalog.files.paths import join
 from kafkalog.files.restraint import is_limited, sparing_cache
 from kafkalog.files.tier import is_emptied, is_remote
 from kafkalog.files.workers import workers_or
+from kafkalog.kafka.scanned_log import NO_LOGS, PackedLogs
 from kafkalog.next_start.options import options_of
 from kafkalog.verify.causes import name_causes
 from kafkalog.verify.checks.brokers import LogsHere, Subject, add_findings, compare_log_dirs, compare_partitions
 from kafkalog.verify.checks.clean_stop import doubt_markers
-from kafkalog.verify.checks.controller import Controllers, States, claim_of, states_for
+from kafkalog.verify.checks.controller import Controllers, States, states_for
 from kafkalog.verify.checks.copies import fold_what_was_not_copied
 from kafkalog.verify.checks.foreign_logs import name_originals
 from kafkalog.verify.checks.log_dir import LogDirCheck
@@ -54,7 +55,7 @@ from kafkalog.verify.scan.journal import journal_at
 from kafkalog.verify.scan.parts import Division
 from kafkalog.verify.scan.results import Settings
 from kafkalog.verify.second_look import Gone, Look, Looker
-from kafkalog.verify.sound_parts import MOST_EVENTS, sound_parts_of
+from kafkalog.verify.sound_parts import MOST_EVENTS, within
 from kafkalog.verify.tiers import Tiers
 from kafkalog.verify.verified import Verified
 
@@ -66,7 +67,7 @@ if TYPE_CHECKING:
     from kafkalog.next_start.era import Era
     from kafkalog.next_start.options import Options
     from kafkalog.next_start.outcome import Outcome
-    from kafkalog.verify.facts import PartitionFacts
+    from kafkalog.verify.checks.partition import JudgedPartition
     from kafkalog.verify.finding import Finding
     from kafkalog.verify.scan.journal import ScanJournal
     from kafkalog.verify.told import Told
@@ -353,42 +354,48 @@ class _Run:
             self.settings = self.settings._replace(lanes=self._lanes_pay())
         for number, (job, look, looker) in enumerate(self._looks(executor, workers), 1):
             try:
-                judged = looker.finish(look, job.now)
+                listed, judged = looker.finish(look, job.now)
             except UnreadableFile as error:
                 self._miss_partition(job, error)
                 continue
-            facts, report, not_checked = judged
-            self.not_checked.extend(not_checked if job.only is None else _about(not_checked, job.only))
-            if job.only is not None:
-                report = self._narrow(report, facts, job.only)
-            scanned_logs = sound_parts_of(facts.scans, report.findings, self.events_left) if job.only is None else {}
-            self.events_left -= sum(log.events_held for log in scanned_logs.values())
-            self.done.append(
-                Verified(
-                    listed=facts.directory.listed if job.log_dir is None else job.listed(),
-                    report=report,
-                    topic_id=facts.topic_id,
-                    owner=job.log_dir,
-                    claim=claim_of(facts, job.log_dir),
-                    scanned_logs=scanned_logs,
-                    open_transactions=facts.producers.open,
-                    compacted=facts.compacted,
-                    is_file=job.only is not None,
-                    kinds=facts.directory.kinds,
-                    regular=facts.regular,
-                )
-            )
-            if job.log_dir is not None and facts.is_cleaned:
-                job.log_dir.cleaned.append(facts.path)
-            if job.log_dir is not None:
-                job.log_dir.texts_of_windows += facts.texts_of_windows
-                job.log_dir.line_ends |= facts.line_ends
+            report = self._take(job, listed, judged)
             if on_partition is not None:
                 on_partition(report, len(self.jobs) - number)
             if progress is not None:
                 seen += report.bytes
                 progress(seen, total)
         self.tiers.scan(executor)
+
+    def _take(self, job: _Job, listed: Directory, judged: JudgedPartition) -> PartitionReport:
+        """Take in what was found in a directory, as it was listed then; gives the report."""
+        self.not_checked.extend(judged.not_checked if job.only is None else _about(judged.not_checked, job.only))
+        report = judged.report if job.only is None else self._narrow(judged.report, listed, job.only)
+        scanned_logs = judged.scanned_logs if job.only is None else NO_LOGS
+        if scanned_logs.events > self.events_left:
+            scanned_logs = PackedLogs(within(scanned_logs.items(), self.events_left))
+        self.events_left -= scanned_logs.events
+        claim, log_dir = judged.claim, job.log_dir
+        self.done.append(
+            Verified(
+                listed=listed,
+                report=report,
+                topic_id=judged.topic_id,
+                owner=log_dir,
+                claim=claim if claim is None or log_dir is None else claim.in_log_dir(log_dir),
+                scanned_logs=scanned_logs,
+                open_transactions=judged.open_transactions,
+                compacted=judged.compacted,
+                is_file=job.only is not None,
+                kinds=judged.kinds,
+                regular=judged.regular,
+            )
+        )
+        if log_dir is not None:
+            if judged.is_cleaned:
+                log_dir.cleaned.append(listed.path)
+            log_dir.texts_of_windows += judged.texts_of_windows
+            log_dir.line_ends |= judged.line_ends
+        return report
 
     def _miss_partition(self, job: _Job, error: UnreadableFile) -> None:
         if isinstance(error, Gone) and job.log_dir is not None:
@@ -424,19 +431,22 @@ class _Run:
         division = Division(workers, lambda: self._total) if workers > 1 and may_fork() and not is_limited() else None
         looker = Looker(self.settings, executor, min(2, cores()), self.journal, division)
         begun: deque[tuple[_Job, Look]] = deque()
+        ahead = 0.0
         for job in self.jobs:
             try:
                 begun.append((job, looker.begin(job.first)))
+                ahead += begun[-1][1].size
             except UnreadableFile as error:
                 self._miss_partition(job, error)
-            while begun and (executor is None or sum(look.size for _, look in begun) > _AHEAD):
+            while begun and (executor is None or ahead > _AHEAD):
+                ahead -= begun[0][1].size
                 yield *begun.popleft(), looker
         for job, look in begun:
             yield job, look, looker
 
-    def _narrow(self, report: PartitionReport, facts: PartitionFacts, path: str) -> PartitionReport:
+    def _narrow(self, report: PartitionReport, listed: Directory, path: str) -> PartitionReport:
         """The report of a single file: its siblings were read to compare it with."""
-        own = join(facts.path, os.path.basename(path))
+        own = join(listed.path, os.path.basename(path))
         name = os.path.basename(path)
         findings = tuple(f._replace(path=path) for f in report.findings if f.path == own)
         parsed = parse_segment_file_name(name)
@@ -445,8 +455,8 @@ class _Run:
         if parsed is not None and parsed.pending and parsed.suffix in (*_INDEXES, ".snapshot"):
             reason = f"set aside ({parsed.pending}): only the log of its segment is looked at"
         elif parsed is not None and parsed.suffix in _INDEXES:
-            has_log = own.rsplit(".", 1)[0] + ".log" in {scan.path for scan in facts.scans}
-            reason = "" if has_log else "there is no log beside it to compare with"
+            log = listed.entry(name.rsplit(".", 1)[0] + ".log")
+            reason = "there is no log beside it to compare with" if log is None or log.is_directory else ""
         if reason:
             self.not_checked.append(NotChecked(path, reason, failed=True))
             readable, findings = False, ()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from dataclasses import dataclass
-from functools import cache, cached_property
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 from kafkalog.core.checkpoint import read_leader_epochs
@@ -122,7 +122,7 @@ class DirectoryFacts:
         """Of the files that are there: suffixes of the segments' files, names of the others."""
         suffixes = frozenset(suffix for segment in self.partition.segments for suffix in segment.paths)
         names = {name for name in PARTITION_FILES if self.partition.file(name) is not None}
-        return _same(suffixes | names | ({".snapshot"} if self.partition.snapshots else set()))
+        return suffixes | names | ({".snapshot"} if self.partition.snapshots else set())
 
     def small_file(self, path: str) -> SmallFile:
         """A small file of the directory, by its path."""
@@ -469,12 +469,6 @@ def _end_of(scan: SegmentScan) -> SegmentEnd:
     last = scan.last
     end, position = (base, 0) if last is None else (last.last_offset + 1, last.end)
     return SegmentEnd(base, end, is_damaged=position < scan.size and not is_torn, is_torn=is_torn)
-
-
-@cache
-def _same(kinds: frozenset[str]) -> frozenset[str]:
-    """The same object for equal sets: thousands of directories have files of the same kinds."""
-    return kinds
 
 
 def read_facts(directory: DirectoryFacts, scans: Sequence[SegmentScan]) -> PartitionFacts:

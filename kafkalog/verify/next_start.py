@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from concurrent.futures import Executor
 
     from kafkalog.files.directory import Directory
-    from kafkalog.kafka.scanned_log import ScannedLog
+    from kafkalog.kafka.scanned_log import PackedLogs
     from kafkalog.next_start.evidence import BrokerEvidence
     from kafkalog.next_start.log_dir_state import LogDirState
     from kafkalog.next_start.outcome import ConsumerRead, Outcome
@@ -103,7 +103,7 @@ def _as_foretold(finding: Finding, outcomes: Sequence[Outcome]) -> Finding:
 
 
 def predict_starts(
-    reports: Iterable[tuple[PartitionReport, dict[str, ScannedLog], bool]],
+    reports: Iterable[tuple[PartitionReport, PackedLogs, bool]],
     directories: Iterable[Directory],
     log_dirs: Iterable[BrokerEvidence],
     options: Options,
@@ -153,14 +153,16 @@ def predict_starts(
             else:
                 found.beside += (outcome,)
         if options.stop is None:
-            found.otherwise |= _otherwise(
-                alternatives, options, {path: found.partitions.get(path, ()) for path in sorted(here)}
-            )
+            predicted = {path: found.partitions.get(path, ()) for path in sorted(here)}
+            found.otherwise |= _otherwise(alternatives, options, predicted, in_situations)
     return found
 
 
 def _otherwise(
-    alternatives: Sequence[LogDirState], options: Options, predicted: Mapping[str, tuple[Outcome, ...]]
+    alternatives: Sequence[LogDirState],
+    options: Options,
+    predicted: Mapping[str, tuple[Outcome, ...]],
+    run: Callable[..., Iterable[Prediction]],
 ) -> dict[str, tuple[Outcome, ...]]:
     """What a start would do to the damaged partitions of a log dir if it followed the other kind of stop.
 
@@ -183,7 +185,7 @@ def _otherwise(
         asked = replace(options, stop=stop)
         for state in alternatives:
             names = [os.path.basename(path) for path in paths if path == join(state.path, os.path.basename(path))]
-            for name, outcome in zip(names, predict_partitions_of(state, asked, names), strict=True):
+            for name, outcome in zip(names, predict_partitions_of(state, asked, names, run), strict=True):
                 found.setdefault(join(state.path, name), []).append([outcome])
     return {path: tuple(merged(outcomes)) for path, outcomes in found.items()}
 

@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, NamedTuple
 
 from kafkalog.errors import UnreadableFile, WorkerLost
+from kafkalog.files.bundles import Bundles
 from kafkalog.files.mounted import node_at
 from kafkalog.files.paths import has_gone
 from kafkalog.files.source import size_of
@@ -26,9 +27,10 @@ from kafkalog.verify.scan.results import SegmentScan
 from kafkalog.verify.scan.segment import scan_part, scan_segment
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable, Mapping
     from concurrent.futures import Executor, Future
 
+    from kafkalog.files.bundles import Share
     from kafkalog.files.directory import Directory, FileState
     from kafkalog.files.log_dir import PartitionContext
     from kafkalog.verify.checks.partition import JudgedPartition
@@ -55,13 +57,25 @@ class Look(NamedTuple):
 
     directory: DirectoryFacts
     scans: list[SegmentScan | Pending | Divided]
-    #: Of a small directory, what a worker that looks at all of it makes of it.
-    judged: Future[JudgedPartition] | None = None
+    #: Of a small directory, where the worker is that looks at all of it.
+    share: Share[Seen] | None = None
 
     @property
-    def size(self) -> int:
-        """How many tasks it is for workers."""
-        return len(self.scans) + (self.judged is not None)
+    def size(self) -> float:
+        """How many tasks it is for workers; of small directories several are one."""
+        return len(self.scans) if self.share is None else 0.25
+
+
+class Seen(NamedTuple):
+    """What a worker made of a small directory.
+
+    `files` are those that it has read of it, by name. `is_settled`: nothing that a change could explain was found, or nothing
+    had changed when it was done.
+    """
+
+    judged: JudgedPartition
+    files: Mapping[str, bytes | UnreadableFile]
+    is_settled: bool
 
 
 class Divided(NamedTuple):
@@ -84,7 +98,7 @@ class Divided(NamedTuple):
         return scan
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Looker:
     """Looks at partition directories.
 
@@ -101,6 +115,7 @@ class Looker:
     threads: int
     journal: ScanJournal | None = None
     division: Division | None = None
+    _bundles: Bundles[DirectoryFacts, Seen] | None = None
 
     def begin(self, listed: Callable[[], tuple[Directory, PartitionContext]], before: Look | None = None) -> Look:
         """Have a directory scanned, but for the segments that are as they were in the look before.
@@ -119,8 +134,9 @@ class Looker:
             if has_gone(error.path):
                 raise Gone(error.path, error.reason) from None
             raise
-        if self.executor is not None and before is None and self._is_one_task(directory):
-            return Look(directory, [], self.executor.submit(look_at, directory))
+        if self.executor is not None and before is None and self._is_for_one_worker(directory):
+            self._bundles = self._bundles or Bundles(self.executor, look_at)
+            return Look(directory, [], self._bundles.add(directory, directory.listed.size))
         return Look(directory, self._scans(directory, {} if before is None else _unchanged(before, directory.listed.states)))
 
     def _scans(
@@ -132,23 +148,24 @@ class Looker:
             keys.give_up()
         return [unchanged.get(task) or self._scan(task, keys) for task in directory.tasks]
 
-    def _is_one_task(self, directory: DirectoryFacts) -> bool:
+    def _is_for_one_worker(self, directory: DirectoryFacts) -> bool:
         """Whether a worker is to look at all of a directory: what is noted in a journal are segments."""
         if self.division is None or self.journal is not None:
             return False
         return directory.listed.size <= _SMALL
 
-    def _judged(self, look: Look) -> tuple[Look, JudgedPartition]:
-        """The look with its scans done, and the directory judged."""
-        if look.judged is not None:
+    def _judged(self, look: Look) -> tuple[Look, JudgedPartition, bool]:
+        """The look with its scans done, the directory judged, and whether that is settled (`Seen`)."""
+        if look.share is not None:
             with suppress(WorkerLost):  # by which of its segments, the next will tell
-                judged = look.judged.result()
-                look.directory.listed.take_over(judged.facts.directory.listed)
-                return Look(look.directory, list(judged.facts.all_scans)), judged
+                seen = look.share.result()
+                look.directory.listed.take_over(seen.files)
+                return Look(look.directory, []), seen.judged, seen.is_settled
             look = Look(look.directory, self._scans(look.directory, {}))
         look = _collected(look)
         scans = [scan for scan in look.scans if isinstance(scan, SegmentScan)]
-        return look, judge_partition(read_facts(look.directory, scans))
+        judged = judge_partition(read_facts(look.directory, scans))
+        return look, judged, _is_settled(judged, look.directory)
 
     def _scan(self, task: SegmentTask, keys: KeyNotes | None) -> SegmentScan | Pending | Divided:
         place = None if self.journal is None else self.journal.place_of(task)
@@ -173,34 +190,44 @@ class Looker:
             return [WHOLE]
         return self.division.parts_of(size_of(path) or 0)
 
-    def finish(self, look: Look, listed_now: Callable[[], tuple[Directory, PartitionContext]]) -> JudgedPartition:
+    def finish(
+        self, look: Look, listed_now: Callable[[], tuple[Directory, PartitionContext]]
+    ) -> tuple[Directory, JudgedPartition]:
         """Judge a directory, after more looks if it changes: what is reported was found while nothing did, or twice.
 
         Args:
             look: The first look.
             listed_now: Gives the directory, and what its log dir says of it, as they are now.
 
+        Returns:
+            The directory as it was listed for the last look, and what was found.
+
         Raises:
             Gone, UnreadableFile: as for `begin`.
         """
         found: set[object] | None = None
         for number in range(1, _MOST_LOOKS + 1):
-            look, judged = self._judged(look)
-            if not _is_alarming(judged) or not look.directory.listed.has_changed():
+            look, judged, is_settled = self._judged(look)
+            if is_settled:
                 break
             if number == _MOST_LOOKS:
                 judged = _found_again(judged, found or set())
                 break
             found = {_identity(finding) for finding in judged.report.findings}
             look = self.begin(listed_now, look)
-        return judged
+        return look.directory.listed, judged
 
 
-def look_at(directory: DirectoryFacts) -> JudgedPartition:
-    """Scan and judge a partition directory."""
-    if directory.keys is not None:
-        directory.keys.give_up()  # they would travel back
-    return judge_partition(read_facts(directory, [scan_segment(task) for task in directory.tasks]))
+def look_at(directories: Iterable[DirectoryFacts]) -> list[Seen]:
+    """Scan and judge partition directories."""
+    return list(map(_seen, directories))
+
+
+def _seen(directory: DirectoryFacts) -> Seen:
+    keys = directory.keys
+    scans = [scan_segment(task, 1, None if task.mark else keys) for task in directory.tasks]
+    judged = judge_partition(read_facts(directory, scans))
+    return Seen(judged, directory.listed.files_read, _is_settled(judged, directory))
 
 
 def _collected(look: Look) -> Look:
@@ -221,6 +248,8 @@ def _collected(look: Look) -> Look:
 def _unchanged(look: Look, states: dict[str, FileState]) -> dict[SegmentTask, SegmentScan]:
     """The scans of a look whose files are what they were before it."""
     kept: dict[SegmentTask, SegmentScan] = {}
+    if not look.scans:
+        return kept  # a worker has done them
     before = look.directory.listed.states
     for task, scan in zip(look.directory.tasks, look.scans, strict=True):
         names = [os.path.basename(path) for path in task.paths.values()]
@@ -229,10 +258,10 @@ def _unchanged(look: Look, states: dict[str, FileState]) -> dict[SegmentTask, Se
     return kept
 
 
-def _is_alarming(judged: JudgedPartition) -> bool:
-    """Whether a look found what a change under it could explain."""
+def _is_settled(judged: JudgedPartition, directory: DirectoryFacts) -> bool:
+    """Whether a look found nothing that a change under it could explain, or nothing has changed."""
     loud = any(finding.severity >= Severity.WARNING for finding in judged.report.findings)
-    return loud or any(item.failed for item in judged.not_checked)
+    return not (loud or any(item.failed for item in judged.not_checked)) or not directory.listed.has_changed()
 
 
 def _identity(finding: Finding) -> object:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from kafkalog.verify.finding import Finding
     from kafkalog.verify.scan.results import SegmentScan
 
-__all__ = ["MOST_EVENTS", "sound_parts_of"]
+__all__ = ["MOST_EVENTS", "sound_parts_of", "within"]
 
 #: Events of producers that are kept until the prediction, over all partitions: some 20 MiB.
 MOST_EVENTS = 100_000
@@ -34,16 +34,27 @@ def sound_parts_of(
         findings: What was found in the partition: a log with more than infos is left out.
         most_events: Events of producers to keep; a log that has more is left out.
     """
-    suspect = {finding.path for finding in findings if finding.severity >= Severity.WARNING}
+    return within(_sound_parts(scans, findings), most_events)
+
+
+def within(logs: Iterable[tuple[str, ScannedLog]], most_events: int) -> dict[str, ScannedLog]:
+    """Those of some logs that have no more events of producers than are left to be kept after the ones before."""
     found: dict[str, ScannedLog] = {}
+    for name, log in logs:
+        if log.events_held <= most_events:
+            most_events -= log.events_held
+            found[name] = log
+    return found
+
+
+def _sound_parts(scans: Iterable[SegmentScan], findings: Iterable[Finding]) -> Iterator[tuple[str, ScannedLog]]:
+    suspect = {finding.path for finding in findings if finding.severity >= Severity.WARNING}
     for scan in scans:
         if scan.path in suspect or scan.failures or scan.magics:
             continue
         log = _sound_part(scan)
-        if log is not None and log.events_held <= most_events:
-            most_events -= log.events_held
-            found[os.path.basename(scan.path)] = log
-    return found
+        if log is not None:
+            yield os.path.basename(scan.path), log
 
 
 def _sound_part(scan: SegmentScan) -> ScannedLog | None:

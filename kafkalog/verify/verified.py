@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from functools import cache
 from typing import TYPE_CHECKING, Protocol
 
 from kafkalog.files.partition import Partition
@@ -11,7 +12,7 @@ if TYPE_CHECKING:
     from uuid import UUID
 
     from kafkalog.files.directory import Directory
-    from kafkalog.kafka.scanned_log import ScannedLog
+    from kafkalog.kafka.scanned_log import PackedLogs
     from kafkalog.replay.producers import OpenTransaction
     from kafkalog.replay.regular_records import RegularLog
     from kafkalog.verify.checks.controller import PartitionClaim
@@ -52,7 +53,7 @@ class Compared(Protocol):
         """Whether a single file of it was asked for."""
 
 
-@dataclass(kw_only=True)
+@dataclass(kw_only=True, slots=True)
 class Verified:
     """A partition that was judged by itself.
 
@@ -62,8 +63,8 @@ class Verified:
         topic_id: From its `partition.metadata`.
         owner: The log dir it was looked at in, None for a directory or a file given by itself.
         claim: What it says of itself that a controller may know otherwise.
-        open_transactions: Those without a marker in its log, oldest first.
         scanned_logs: Name of a `.log` → the part of it that was found sound.
+        open_transactions: Those without a marker in its log, oldest first.
         compacted: Whether its log was compacted, by what is said of it and by its batches.
         is_file: Whether a single file of it was asked for.
         kinds: Of the files that are there: suffixes of the segments' files, names of the others.
@@ -75,12 +76,15 @@ class Verified:
     topic_id: UUID | None
     owner: LogDirCheck | None
     claim: PartitionClaim | None
+    scanned_logs: PackedLogs
     open_transactions: tuple[OpenTransaction, ...] = ()
-    scanned_logs: dict[str, ScannedLog] = field(default_factory=dict)
     compacted: bool = False
     is_file: bool = False
     kinds: frozenset[str] = frozenset()
     regular: RegularLog | None = None
+
+    def __post_init__(self) -> None:
+        self.kinds = _same(self.kinds)
 
     @property
     def directory(self) -> str:
@@ -96,3 +100,9 @@ class Verified:
     def partition(self) -> Partition:
         """Its directory as a partition's; made when it is asked for, because there may be thousands."""
         return Partition(self.listed.path, self.listed)
+
+
+@cache
+def _same(kinds: frozenset[str]) -> frozenset[str]:
+    """The same object for equal sets: thousands of directories have files of the same kinds."""
+    return kinds

@@ -80,6 +80,15 @@ def test_lines_come_back_as_they_were(hosts):
     assert merged_report([Run("one", text)]).to_jsonl() == text
 
 
+def test_lines_of_a_log_dir_that_does_not_say_whose_it_is_come_back_too(tmp_path):
+    """Whether its broker starts is not known, so that some of their fields are null."""
+    shutil.copytree(FIXTURES / "broker/2.1.1/plain/odd-times-0", tmp_path / "odd-times-0")
+    (tmp_path / "-0").mkdir()
+    text = verify(str(tmp_path), now=NOW).to_jsonl()
+    assert '"broker": null' in text
+    assert merged_report([Run("one", text)]).to_jsonl() == text
+
+
 def test_paths_that_two_hosts_share_get_the_name_of_their_host(files):
     done = merge("--format", "jsonl", *files)
     rows = [json.loads(line) for line in done.output.splitlines()]
@@ -151,6 +160,7 @@ def test_standard_input_is_a_run_too(files):
     ("text", "words"),
     [
         ("", "h: the lines end without a summary"),
+        ("[" * 100_000, "h: line 1 is no line of `kafkalog verify --format jsonl`"),
         ("no json\n", "h: line 1 is no line of `kafkalog verify --format jsonl`"),
         ('{"schema": "kafkalog.dump/1", "type": "batch"}\n', "h: line 1 is of the schema 'kafkalog.dump/1'"),
         (
@@ -162,6 +172,34 @@ def test_standard_input_is_a_run_too(files):
 def test_other_lines_are_refused_with_their_run(text, words):
     with pytest.raises(RequestError, match=words):
         merged_report([Run("h", text)])
+
+
+@pytest.mark.parametrize(
+    ("kind", "field", "value"),
+    [
+        ("partition", "records", "many"),
+        ("partition", "bytes", None),
+        ("partition", "log_end_offset", []),
+        ("partition", "topic_id", 5),
+        ("next_start", "reason", None),
+        ("finding", "message", 5),
+        ("finding", "offsets", []),
+        ("summary", "now", None),
+    ],
+)
+def test_a_line_that_somebody_has_changed_is_refused(kind, field, value, hosts):
+    rows = [json.loads(line) for line in printed(hosts, "one").splitlines()]
+    next(row for row in rows if row["type"] == kind)[field] = value
+    with pytest.raises(RequestError, match=r"h: line \d+ is no line of `kafkalog verify --format jsonl`"):
+        merged_report([Run("h", "\n".join(map(json.dumps, rows)))])
+
+
+def test_lines_of_some_partitions_only_are_refused_for_their_sums_would_be_wrong(hosts):
+    lines = CliRunner().invoke(main, ["verify", "--format", "jsonl", "--only", "damaged", str(hosts / "two/data")]).stdout
+    with pytest.raises(
+        RequestError, match=r"h: its lines are of 0 of the 6 partitions .* without --only, which can be given here"
+    ):
+        merged_report([Run("h", lines)])
 
 
 def test_compressed_lines_are_told_as_that(files, tmp_path):

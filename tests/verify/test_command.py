@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import shutil
 import subprocess
 import sys
 
@@ -166,6 +167,17 @@ def test_topics_can_be_chosen_and_left_out():
     assert [row["topic"] for row in rows if row["type"] == "partition"] == ["twitter-status"]
     rows, _ = lines("--exclude", "*", BROKER / "2.1.1/plain")
     assert [row["type"] for row in rows] == ["summary"]
+
+
+def test_where_no_partition_is_looked_at_that_is_said(tmp_path):
+    assert (
+        "no partition was looked at: the options leave out all"
+        in run("verify", "--exclude", "*", BROKER / "2.1.1/plain").stdout
+    )
+    shutil.copy(BROKER / "2.1.1/plain/meta.properties", tmp_path)
+    done = run("verify", tmp_path)
+    assert done.stdout.splitlines()[0] == "clean  no partition, 1 file: nothing is damaged"
+    assert done.returncode == 0
 
 
 def test_a_single_file_is_judged_with_its_siblings_as_witnesses(damaged):

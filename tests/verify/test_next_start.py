@@ -306,14 +306,16 @@ def test_a_log_dir_whose_checkpoints_are_unreadable_has_findings_and_no_predicti
 
 
 @pytest.mark.parametrize("count", [2, 6])
-def test_the_placement_of_a_log_dir_is_worked_out_once_however_many_partitions_are_damaged(count, tmp_path, monkeypatch):
+@pytest.mark.parametrize("name", ["misplacements", "missing_directories"])
+def test_what_holds_for_a_log_dir_is_worked_out_once_however_many_partitions_are_damaged(count, name, tmp_path, monkeypatch):
     log_dir = shutil.copytree(fixture("3.9.1", "cluster-final-n1").path(), tmp_path / "logs")
     for number in range(count):
         folder = shutil.copytree(log_dir / "ledger-0", log_dir / f"other-{number}")
         log = min(folder.glob("*.log"))
         log.write_bytes(log.read_bytes()[:200] + b"\1" + log.read_bytes()[201:])
-    asked, misplacements = [], placement.misplacements
-    monkeypatch.setattr(log_dirs, "misplacements", lambda state: (asked.append(state), misplacements(state))[1])
+    asked, original = [], getattr(placement, name)
+    monkeypatch.setattr(log_dirs, name, lambda state: (asked.append(state), original(state))[1])
     report = verify(log_dir, now=NOW)
     assert sum(bool(partition.otherwise) for partition in report.partitions) >= count
-    assert len(asked) == 2  # after the stop that the log dir shows, and after the other
+    # After the stop that the log dir shows, and after the other.
+    assert len(asked) == {"misplacements": 2, "missing_directories": 3}[name]

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 import random
+import signal
 from concurrent.futures import Executor, Future
+from contextlib import suppress
 from dataclasses import replace
 from itertools import pairwise
 
@@ -164,6 +166,45 @@ def test_segments_are_divided_where_a_single_one_would_keep_a_worker_busy_at_the
         assert part.end == following.begin
 
 
+#: Where a worker notes that it was killed.
+MARK = ""
+
+
+def killed_once(task, part):
+    """Scans a part, but ends the first worker that is told to."""
+    with suppress(FileExistsError), open(MARK, "x"):
+        os.kill(os.getpid(), signal.SIGKILL)
+    return scan_part(task, part)
+
+
+def killed_always(task, part):
+    """Ends every worker that is told to scan what is not the first part."""
+    if part.begin:
+        os.kill(os.getpid(), signal.SIGKILL)
+    return scan_part(task, part)
+
+
+def test_a_worker_that_is_killed_while_it_scans_a_part_costs_nothing_but_time(tmp_path, monkeypatch):
+    folder = tmp_path / "orders-0"
+    folder.mkdir()
+    (folder / f"{0:020}.log").write_bytes(LOGS["plain"])
+    in_one = verify(folder, now=NOW, next_start=False).to_jsonl()
+    divide_all(monkeypatch)
+    monkeypatch.setattr(f"{__name__}.MARK", str(tmp_path / "killed"))
+    monkeypatch.setattr(second_look, "scan_part", killed_once)
+    assert verify(folder, now=NOW, jobs=2, next_start=False).to_jsonl() == in_one
+    assert (tmp_path / "killed").exists()
+    # One that ends every worker is a log that cannot be read; the others are looked at.
+    (folder / f"{300:020}.log").write_bytes(many(lambda n: made(values(5), 60 + n), 2))
+    monkeypatch.setattr(parts, "_LEAST", len(LOGS["plain"]) // 2)
+    monkeypatch.setattr(second_look, "scan_part", killed_always)
+    report = verify(folder, now=NOW, jobs=2, next_start=False)
+    (missed,) = report.not_checked
+    assert missed.path == f"{folder}/{0:020}.log"
+    assert "ended by SIGKILL" in missed.reason
+    assert report.partitions[0].records == 10
+
+
 class Here(Executor):
     """Works at once, in this process."""
 
@@ -186,10 +227,14 @@ def test_where_the_disk_is_what_takes_the_time_nothing_is_scanned_in_parts(tmp_p
         limit_rate(None)
 
 
-def in_parts(path, workers, monkeypatch):
+def divide_all(monkeypatch):
     monkeypatch.setattr(parts, "_LEAST", 1000)
     monkeypatch.setattr(parts, "_EVEN", 1 << 20)
     monkeypatch.setattr(second_look, "_SMALL", 0)
+
+
+def in_parts(path, workers, monkeypatch):
+    divide_all(monkeypatch)
     here = Here()
     return verify(path, now=NOW, jobs=workers, executor=here, next_start=False).to_jsonl(), here
 

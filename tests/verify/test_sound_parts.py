@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import os
+import pickle
 
 import pytest
 
 from kafkalog.kafka import fetched_records
 from kafkalog.kafka.log_input_stream import LoggedBatch
+from kafkalog.kafka.scanned_log import PackedLogs
 from kafkalog.next_start import options
 from kafkalog.next_start.api import next_starts
 from kafkalog.render.json_next_start import outcome_json
 from kafkalog.verify import engine, verify
+from kafkalog.verify.checks import partition
 from kafkalog.verify.scan.results import SegmentTask, Settings
 from kafkalog.verify.scan.segment import scan_segment
 from kafkalog.verify.sound_parts import sound_parts_of
@@ -157,6 +160,17 @@ def test_consumers_are_predicted_without_reading_records_that_the_scan_has_found
     assert found
     assert set(found) == {2}
     assert not counted
-    monkeypatch.setattr(engine, "sound_parts_of", lambda *_: {})
+    monkeypatch.setattr(partition, "sound_parts_of", lambda *_: {})
     assert records_read() == found
     assert counted
+
+
+def test_what_is_packed_is_what_was_found_also_in_another_process():
+    path = f"{fixture('2.1.1', 'txn').path()}/ledger-0/00000000000000000000.log"
+    logs = sound_parts_of(
+        [scan_segment(SegmentTask(base_offset=0, paths={".log": path}, settings=Settings(NOW), clean=True))], []
+    )
+    packed = pickle.loads(pickle.dumps(PackedLogs(logs)))
+    assert dict(packed) == dict(packed.items()) == logs
+    assert packed.events == sum(log.events_held for log in logs.values()) > 0
+    assert len(PackedLogs({})) == 0

@@ -46,11 +46,15 @@ class PartitionClaim(NamedTuple):
     claim: Claim
     epoch_path: str
     epoch_span: Span | None
-    log_dir: Owner | None
+    log_dir: Owner | None = None
     producers: tuple[HighestProducer, ...] = ()
 
+    def in_log_dir(self, log_dir: Owner) -> PartitionClaim:
+        """What it says as one of a log dir."""
+        return self._replace(claim=self.claim._replace(broker=log_dir.identity.number), log_dir=log_dir)
 
-def claim_of(facts: PartitionFacts, log_dir: Owner | None) -> PartitionClaim | None:
+
+def claim_of(facts: PartitionFacts) -> PartitionClaim | None:
     """What a judged partition says of itself; None for what no controller is asked about: marked and unnamed directories."""
     name = facts.partition.name
     if name is None or name.mark or name.topic in METADATA_TOPICS:
@@ -66,14 +70,12 @@ def claim_of(facts: PartitionFacts, log_dir: Owner | None) -> PartitionClaim | N
         if run.epoch >= 0
     ]
     epoch, path, span = max(places, key=lambda place: place[0], default=(None, "", None))
-    broker = None if log_dir is None else log_dir.identity.number
-    claim = Claim(topic=name.topic, partition=name.partition, topic_id=facts.topic_id, epoch=epoch, broker=broker)
+    claim = Claim(topic=name.topic, partition=name.partition, topic_id=facts.topic_id, epoch=epoch, broker=None)
     return PartitionClaim(
         path=facts.path,
         claim=claim,
         epoch_path=path,
         epoch_span=span,
-        log_dir=log_dir,
         producers=tuple(_highest_producers(facts)),
     )
 

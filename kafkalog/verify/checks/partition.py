@@ -10,7 +10,9 @@ from kafkalog.files.log_dir import RECOVERY_POINTS
 from kafkalog.files.paths import join
 from kafkalog.files.source import hashes_of
 from kafkalog.kafka.gone_offsets import is_uncleaned
+from kafkalog.kafka.scanned_log import PackedLogs
 from kafkalog.verify.checks.compaction import compaction_subjects
+from kafkalog.verify.checks.controller import claim_of
 from kafkalog.verify.checks.files import file_subjects
 from kafkalog.verify.checks.foreign_logs import replaced_logs
 from kafkalog.verify.checks.metadata_log import metadata_log_subjects
@@ -23,11 +25,16 @@ from kafkalog.verify.report import NotChecked, PartitionReport, in_order
 from kafkalog.verify.rule import RULES, findings_of, loss_of
 from kafkalog.verify.rules.copies import BinaryLineEnds, TextLineEnds
 from kafkalog.verify.rules.tails import end_cut_off
+from kafkalog.verify.sound_parts import sound_parts_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator, Mapping
+    from uuid import UUID
 
     from kafkalog.core.log_digests import LogDigests
+    from kafkalog.replay.producers import OpenTransaction
+    from kafkalog.replay.regular_records import RegularLog
+    from kafkalog.verify.checks.controller import PartitionClaim
     from kafkalog.verify.facts import PartitionFacts
     from kafkalog.verify.finding import Finding
 
@@ -46,11 +53,37 @@ _CHECKS: tuple[Callable[[PartitionFacts], Iterator[object]], ...] = (
 
 
 class JudgedPartition(NamedTuple):
-    """A partition's facts, what was found, and what could not be judged."""
+    """What was found in a partition by itself, and all of its facts that is needed later.
 
-    facts: PartitionFacts
+    It travels between processes, and there may be thousands, so that it is little.
+
+    Args:
+        report: What was found.
+        not_checked: What could not be judged.
+        topic_id: From its `partition.metadata`.
+        claim: What it says of itself that a controller may know otherwise.
+        open_transactions: Those without a marker in its log, oldest first.
+        scanned_logs: Name of a `.log` → the part of it that was found sound.
+        compacted: Whether its log was compacted, by what is said of it and by its batches.
+        is_cleaned: Whether its batches show that the log cleaner went over them.
+        kinds: Of the files that are there: suffixes of the segments' files, names of the others.
+        texts_of_windows: Text files whose lines end in CR LF.
+        line_ends: Path of a binary file → how its line ends were changed.
+        regular: Of a coordinator's topic what its records say of a load, where all are regular; None: only a replay tells.
+    """
+
     report: PartitionReport
     not_checked: tuple[NotChecked, ...]
+    topic_id: UUID | None
+    claim: PartitionClaim | None
+    open_transactions: tuple[OpenTransaction, ...]
+    scanned_logs: PackedLogs
+    compacted: bool
+    is_cleaned: bool
+    kinds: frozenset[str]
+    texts_of_windows: tuple[str, ...]
+    line_ends: Mapping[str, str]
+    regular: RegularLog | None
 
 
 def judge_partition(facts: PartitionFacts) -> JudgedPartition:
@@ -89,7 +122,20 @@ def judge_partition(facts: PartitionFacts) -> JudgedPartition:
         cleaned=facts.compacted or any(map(_may_be_cleaned, findings)),
         digests=_digests(facts),
     )
-    return JudgedPartition(facts, report, tuple(not_checked))
+    return JudgedPartition(
+        report=report,
+        not_checked=tuple(not_checked),
+        topic_id=facts.topic_id,
+        claim=claim_of(facts),
+        open_transactions=facts.producers.open,
+        scanned_logs=PackedLogs(sound_parts_of(facts.scans, findings)),
+        compacted=facts.compacted,
+        is_cleaned=facts.is_cleaned,
+        kinds=facts.directory.kinds,
+        texts_of_windows=facts.texts_of_windows,
+        line_ends=facts.line_ends,
+        regular=facts.regular,
+    )
 
 
 def _digests(facts: PartitionFacts) -> LogDigests | None:
