@@ -365,6 +365,8 @@ class Scanner:
             latest=self._times.latest,
             largest=self._task.settings.large - LOG_OVERHEAD,
             is_compacted=self._is_compacted,
+            has_horizons=lambda: self._horizons is not None,
+            note_horizon=self._note_horizon,
             checksum=checksum,
         )
 
@@ -556,8 +558,14 @@ class Scanner:
         if self._state.compaction_evidence is None and is_cleaned(batch):
             self._state.compaction_evidence = spot.base_offset
         if horizon is not None and header.records_count > 0:
-            noted = self._horizons
-            self._horizons = Horizons(1, horizon, horizon, spot) if noted is None else noted.with_one(horizon)
+            if self._horizons is None:
+                self._horizons = Horizons(1, horizon, horizon, spot)
+            else:
+                self._note_horizon(horizon)
+
+    def _note_horizon(self, horizon: int) -> None:
+        assert self._horizons is not None
+        self._horizons = self._horizons.with_one(horizon)
 
     def _note_large(self, spot: BatchSpot, producer_id: int) -> None:
         noted = self._large
