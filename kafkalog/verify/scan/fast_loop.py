@@ -214,6 +214,8 @@ def _walk(loop: FastLoop, buffer: Buffer, position: int) -> tuple[int, bool]:  #
                 odd = True
                 break
             if base != expected and not compacted:
+                if look is not None:
+                    look.settle(data, begin)  # what is found in the batches before comes first
                 start = begin + last_at if last_at >= 0 else state.place_before(begin + at)[0]
                 loop.note_hole(expected, base - 1, Span(start, begin + end))
             expected = following
