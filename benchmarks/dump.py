@@ -43,6 +43,8 @@ class Case(NamedTuple):
 
 
 _TEXT = ["--print-data-log"]
+#: Decoders of the shapes that are internal topics.
+_DECODERS = {"offsets": "offsets", "transactions": "transaction-log", "metadata": "cluster-metadata"}
 CASES = (
     Case("record lines, 100 B values, 512 MiB, one process", "values100", 512, _TEXT, [], 3.3),
     Case("record lines, 100 B values, 512 MiB, --jobs 2", "values100", 512, _TEXT, ["--jobs", "2"], 6.0),
@@ -59,7 +61,7 @@ CASES = (
     Case("JSON lines, headers, 64 MiB", "headers", 64, _TEXT, ["--format", "jsonl"], 2.0),
     *(
         Case(f"{topic} decoded, {release}", topic, 32, [f"--{option}-decoder"], [], 2.0, release)
-        for topic, option in (("offsets", "offsets"), ("transactions", "transaction-log"), ("metadata", "cluster-metadata"))
+        for topic, option in _DECODERS.items()
         for release in (RELEASE, "4.3.1")
     ),
 )
@@ -175,13 +177,18 @@ def beside_text(given: argparse.Namespace, work: Path) -> None:
     print("|---|---|---|---|---|")
     for shape in (shape for shape in SHAPES if given.only in shape):
         folder = segment(work, shape, given.mib)
-        ours = [sys.executable, "-m", "kafkalog", "dump", "--no-decode", SEGMENT]
         records = count_records(folder / SEGMENT)
-        for form, (options, wanted) in FORMS.items():
-            rows = [(timed([*ours, *_TEXT], folder)[3], timed([*ours, *options], folder)[3]) for _ in range(given.rounds)]
-            ratio = statistics.median(text / mine for text, mine in rows)
-            each = min(mine for _, mine in rows) / records * 1e6
-            print(f"| {shape} | {form} | {each:.2f} | {ratio:.2f} | {wanted:.1f} |", flush=True)
+        ways = {shape: ("--no-decode", list(FORMS))}
+        if shape in _DECODERS:
+            ways[f"{shape}, decoded"] = (f"--{_DECODERS[shape]}-decoder", ["text", "jsonl", "jsonl text"])
+        for name, (how, forms) in ways.items():
+            ours = [sys.executable, "-m", "kafkalog", "dump", how, SEGMENT]
+            for form in forms:
+                options, wanted = FORMS[form]
+                rows = [(timed([*ours, *_TEXT], folder)[3], timed([*ours, *options], folder)[3]) for _ in range(given.rounds)]
+                ratio = statistics.median(text / mine for text, mine in rows)
+                each = min(mine for _, mine in rows) / records * 1e6
+                print(f"| {name} | {form} | {each:.2f} | {ratio:.2f} | {wanted:.1f} |", flush=True)
 
 
 def count_records(path: Path) -> int:

@@ -3,10 +3,10 @@
     python -m benchmarks.fleet [--partitions 2000] [--segments 10] [--batches 4] [--growth] [--damaged] [--work DIR]
     python -m benchmarks.fleet --gib 1 20 [--work DIR]
 
-`verify` and `next-start` beside `find` and `cat` of the same files; with --growth at n, 2n and 4n partitions. The files of all
-partitions are hard links to those of one, so that the tree takes little of the disk. All of it is in the page cache. With
---damaged a bit is wrong in every partition. With --gib the partitions are one segment of 1 GiB each, and two processes stand
-beside one.
+`verify` and `next-start` beside `find` and `cat` of the same files; with --growth at n, 2n and 4n partitions, and what each
+further one costs: the start of the program is not in that. The files of all partitions are hard links to those of one, so
+that the tree takes little of the disk. All of it is in the page cache. With --damaged a bit is wrong in every partition. With
+--gib the partitions are one segment of 1 GiB each, and two processes stand beside one.
 """
 
 from __future__ import annotations
@@ -64,8 +64,9 @@ def _batches(log: Path):
             at = file.seek(int.from_bytes(length, "big"), os.SEEK_CUR)
 
 
-def measure(work: Path, partitions: int, segments: int, batches: int, *, damaged: bool) -> None:
-    """One tree, all commands; a row each."""
+def measure(work: Path, partitions: int, segments: int, batches: int, *, damaged: bool) -> dict[str, float]:
+    """One tree, all commands; a row each. Gives the CPU seconds of each."""
+    spent = {}
     tree = work / f"data-{partitions}"
     write_tree(tree, partitions, segments, batches * 1200)
     if damaged:
@@ -87,9 +88,17 @@ def measure(work: Path, partitions: int, segments: int, batches: int, *, damaged
         ("next-start, two processes", (*kafkalog, "next-start", "-q", "--exit-zero", "--jobs", "2", str(tree))),
     ):
         wall, processor, memory = run(*words)
+        spent[name] = processor
         per = 1000 * processor / partitions
         print(f"| {name:26} | {wall:6.1f} | {processor:6.1f} | {per:5.2f} | {memory:5.0f} |", flush=True)
     shutil.rmtree(tree)
+    return spent
+
+
+def tell_growth(few: int, least: dict[str, float], many: int, most: dict[str, float]) -> None:
+    """What each further partition costs: the start of the program is not in it."""
+    for name, spent in most.items():
+        print(f"{name}: {1000 * (spent - least[name]) / (many - few):.2f} ms of CPU for each further partition", flush=True)
 
 
 def measure_large(work: Path, gib: int) -> None:
@@ -125,8 +134,10 @@ def main() -> None:
     try:
         for gib in options.gib:
             measure_large(work, gib)
-        for factor in () if options.gib else (1, 2, 4) if options.growth else (1,):
-            measure(work, options.partitions * factor, options.segments, options.batches, damaged=options.damaged)
+        counts = [] if options.gib else [options.partitions * factor for factor in ((1, 2, 4) if options.growth else (1,))]
+        spent = [measure(work, count, options.segments, options.batches, damaged=options.damaged) for count in counts]
+        if options.growth and spent:
+            tell_growth(counts[0], spent[0], counts[-1], spent[-1])
     finally:
         shutil.rmtree(work)
 

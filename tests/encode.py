@@ -112,10 +112,19 @@ def batch(
     return struct.pack(">qiibI", base_offset, 9 + len(behind_crc), leader_epoch, 2, checksum) + behind_crc
 
 
-def marker(*, commit: bool, offset: int, producer_id: int, producer_epoch: int, coordinator_epoch: int = 0, **more) -> bytes:
+def marker(
+    *,
+    commit: bool,
+    offset: int,
+    producer_id: int,
+    producer_epoch: int,
+    coordinator_epoch: int = 0,
+    attributes: int = 0x30,
+    **more,
+) -> bytes:
     """A transaction marker as the coordinator has it written."""
     r = R(key=struct.pack(">hh", 0, 1 if commit else 0), value=struct.pack(">hi", 0, coordinator_epoch))
-    return batch([r], base_offset=offset, attributes=0x30, producer_id=producer_id, producer_epoch=producer_epoch, **more)
+    return batch([r], base_offset=offset, attributes=attributes, producer_id=producer_id, producer_epoch=producer_epoch, **more)
 
 
 def message(

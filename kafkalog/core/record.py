@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
+from functools import cache, lru_cache
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from kafkalog.core.cursor import Cursor
+from kafkalog.core.record_walk import HeaderSink, Irregular, compile_headers
 from kafkalog.errors import BadLength, FormatError
 from kafkalog.span import Span  # noqa: TC001 - a field's type
 
@@ -85,7 +86,7 @@ class Record(NamedTuple):
         """The headers in stored order; duplicates are allowed and kept."""
         raw = self.raw_headers
         if len(raw) > _LARGEST_KEPT:
-            return read_headers(Cursor(raw))
+            return _read_headers(raw)
         return _headers_of(raw) if raw else ()
 
     @property
@@ -113,9 +114,28 @@ class Record(NamedTuple):
 _LARGEST_KEPT = 1 << 10
 
 
-@lru_cache(maxsize=256)
-def _headers_of(section: bytes) -> tuple[RecordHeader, ...]:
-    return read_headers(Cursor(section))
+def _read_headers(section: bytes) -> tuple[RecordHeader, ...]:
+    try:
+        return _read_regular()(section)
+    except (Irregular, IndexError):
+        return read_headers(Cursor(section))
+
+
+_headers_of = lru_cache(maxsize=256)(_read_headers)
+
+
+@cache
+def _read_regular() -> Callable[[bytes], tuple[RecordHeader, ...]]:
+    return compile_headers(
+        HeaderSink(
+            begin="found = []; emit = found.append",
+            key="name = data[q:r]",
+            null="emit(new(header, (name, None)))",
+            value="emit(new(header, (name, data[q:r])))",
+            finish="raw = tuple(found)",
+        ),
+        names=(("new", tuple.__new__), ("header", RecordHeader)),
+    )
 
 
 class _OfTuple(tuple[Any, ...]):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import cache
 from typing import TYPE_CHECKING, Generic, NamedTuple, TypeAlias, TypeVar
 
-from kafkalog.core.attributes import CODEC_MASK, CONTROL
+from kafkalog.core.attributes import CODEC_MASK, CONTROL, LOG_APPEND_TIME
 from kafkalog.core.batch import BATCH_HEADER
 from kafkalog.core.compression import MAX_DECOMPRESSED, inflate
 from kafkalog.core.cursor import Cursor
@@ -86,7 +86,8 @@ def walk(data, begin, batches, least_time, keyless, odd, emit{{extra}}{{own}}):
             for _ in range(count):
                 {{record}}
                 p = q
-            if p != end or e > delta + 1 or base_time + top != time or base_time + low < least_time: raise Irregular
+            if p != end or e > delta + 1 or base_time + low < least_time: raise Irregular
+            if base_time + top != time and not attributes & {LOG_APPEND_TIME}: raise Irregular
             if without_key and keyless: keyless -= 1; raise Irregular
         except (Irregular, IndexError):
             {{otherwise}}
@@ -129,7 +130,7 @@ def plain_batches(
     """Go over the records of batches of which few are not plain.
 
     Plain is a batch without a codec whose records are regular, with ascending offsets that its header has room for and
-    timestamps that begin at `least_time` or later and end at its header's.
+    timestamps that begin at `least_time` or later and, unless the broker's clock counts, end at its header's.
 
     Args:
         data: Bytes of a log.

@@ -37,6 +37,7 @@ __all__ = [
     "HeaderSink",
     "Irregular",
     "Run",
+    "compile_headers",
     "compile_walk",
     "runs",
     "size_at",
@@ -326,6 +327,22 @@ def compile_walk(
     exec(compile(source, "<kafkalog record loop>", "exec"), space)  # noqa: S102 - the text is all ours, see the module
     walk: Callable[..., Any] = space["walk"]
     return walk
+
+
+@cache
+def compile_headers(headers: HeaderSink, *, names: tuple[tuple[str, Any], ...] = ()) -> Callable[[bytes], Any]:
+    """Make what reads a header section by itself: a function of its bytes that gives what `finish` sets `raw` to.
+
+    It raises Irregular or IndexError.
+    """
+    from textwrap import indent
+
+    section = indent(_SECTION.format(headers=headers), " " * 4)
+    source = f"def read(data):\n    q = 0; end = len(data)\n{section}\n    if q != end: raise Irregular\n    return raw"
+    space: dict[str, Any] = {"Irregular": Irregular, "size": size_at, **dict(names)}
+    exec(compile(source, "<kafkalog header loop>", "exec"), space)  # noqa: S102 - the text is all ours, see the module
+    read: Callable[[bytes], Any] = space["read"]
+    return read
 
 
 class Run(NamedTuple):

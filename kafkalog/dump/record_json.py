@@ -384,6 +384,8 @@ def _walk(shape: _Shape) -> Callable[..., Any]:
     watch = "if o != e: gaps.append((len(values), e, o))" if shape.gaps else "pass"
     form = None if shape.form is None else json_form(shape.form, ensure_ascii=shape.ensure_ascii)
     headers = _KEYS_ALONE if form is None else _KEYS_AND_VALUES
+    if shape.in_hex:
+        headers = headers._replace(value=headers.value.replace("made(data[q:r])", _HEXED["data[q:r]"]))
     return compile_walk(
         f"{extend}\n{watch}\ne = o + 1",
         setup="pass",

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from kafkalog.core.batch import BatchHeader
     from kafkalog.core.filters import Filters
     from kafkalog.dump.dialects import Dialect
-    from kafkalog.dump.payload import Payload, Text
+    from kafkalog.dump.payload import Payload
 
     Tail = Callable[[int, bytes | None, bytes | None], bytes]
     #: Makes a line of a batch, with a `%` for each of the values: of header, position, size and codec.
@@ -138,19 +138,19 @@ def _tail_of(payload: Payload, *, front: str, bar: str) -> Tail:
 
     def tail(offset: int, key: bytes | None, value: bytes | None) -> bytes:
         key_text, value_text = texts(offset, key, value)
+        parts: Any
         if value_text is None:
-            return b"" if key_text is None else before_key + _whole(key_text)
-        if key_text is None:
-            return before_value + _whole(value_text)
-        return b"%b%b payload: %b" % (before_key, _whole(key_text), _whole(value_text))
+            parts = () if key_text is None else (before_key, key_text)
+        elif key_text is None:
+            parts = (before_value, value_text)
+        else:
+            parts = (before_key, key_text, b" payload: ", value_text)
+        try:
+            return b"".join(parts)
+        except TypeError:  # one of them comes in pieces
+            raise Irregular from None
 
     return tail
-
-
-def _whole(text: Text) -> bytes:
-    if isinstance(text, bytes):
-        return text
-    raise Irregular
 
 
 class RecordText:

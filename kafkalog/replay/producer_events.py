@@ -8,7 +8,7 @@ from functools import partial
 from operator import itemgetter
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
-from kafkalog.core.attributes import TRANSACTIONAL
+from kafkalog.core.attributes import DELETE_HORIZON, LOG_APPEND_TIME, TRANSACTIONAL
 from kafkalog.core.batch import LOG_OVERHEAD, BatchHeader
 from kafkalog.core.control import ABORT, COMMIT
 from kafkalog.core.log import NEVER
@@ -23,10 +23,10 @@ if TYPE_CHECKING:
 __all__ = [
     "EPOCH",
     "LAST",
-    "LAST_CODEC",
     "LAST_POSITION",
     "MAX_SEQUENCE",
     "NEXT_SEQUENCE",
+    "PLAIN",
     "RECORDS",
     "RUN_ATTRIBUTES",
     "Cut",
@@ -40,8 +40,10 @@ __all__ = [
 ]
 
 MAX_SEQUENCE = 0x7FFFFFFF
-#: The largest attributes of a batch of which nothing is told but its codec.
-LAST_CODEC = 4
+#: Attributes that tell nothing but a codec, and whose clock it was.
+PLAIN = frozenset(codec | clock for codec in range(5) for clock in (0, LOG_APPEND_TIME))
+#: Attributes that may be added.
+_ORDINARY = TRANSACTIONAL | DELETE_HORIZON
 #: The record of a marker of version 0, key and value, with an epoch that is not negative.
 _MARKER = re.compile(rb"\x20\0\0\0\x08\0\0\0(?P<type>[\0\1])\x0c\0\0(?P<epoch>[\0-\x7f]...)\0", re.DOTALL)
 _COMMIT = bytes([COMMIT])
@@ -299,7 +301,7 @@ class EventRecorder:
         A batch without a producer is fine too.
         """
         base, _, _, _, _, attributes, delta, _, _, producer_id, epoch, sequence, _ = head
-        if attributes & ~TRANSACTIONAL > LAST_CODEC:
+        if attributes & ~_ORDINARY not in PLAIN:
             return False
         if producer_id == -1:
             if attributes & TRANSACTIONAL or sequence > 0:
@@ -310,7 +312,8 @@ class EventRecorder:
             return epoch == -1
         if producer_id < 0 or epoch < 0 or sequence < 0 or base >= self.cut or sequence + delta >= MAX_SEQUENCE:
             return False
-        self._add(head, position, sequence + delta + 1, attributes)
+        ordinary = -1 if attributes & DELETE_HORIZON else attributes
+        self._add(head, position, sequence + delta + 1, ordinary)
         return True
 
     def takes_marker(self, record: bytes | bytearray, head: Head, position: int) -> bool:
@@ -359,7 +362,7 @@ class EventRecorder:
         if delta < 0 or following > MAX_SEQUENCE:
             last = increment_sequence(sequence, max(0, delta))
             following = 0 if last == MAX_SEQUENCE else last + 1
-        ordinary = attributes if attributes & ~TRANSACTIONAL <= LAST_CODEC else -1
+        ordinary = attributes if attributes & ~TRANSACTIONAL in PLAIN else -1
         base, length, leader, magic, crc, _, _, *times, producer_id, epoch, _, count = header
         first, last = times
         head = base, length, leader, magic, crc, attributes, delta, first, last, producer_id, epoch, sequence, count

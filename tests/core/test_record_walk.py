@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+import pickle
 import random
 import struct
 
@@ -12,7 +14,7 @@ from hypothesis import strategies as st
 from kafkalog.core.batch import Damage, RecordBatch
 from kafkalog.core.cursor import Cursor
 from kafkalog.core.log import BytesSource, walk
-from kafkalog.core.record import read_record
+from kafkalog.core.record import AbortedRecord, KeptRecord, Record, read_headers, read_record
 from kafkalog.core.record_counts import count_records
 from kafkalog.errors import FormatError, LimitExceeded
 from tests import encode
@@ -117,6 +119,36 @@ def test_damaged_records_are_read_the_same_both_ways(rows, data):
         section[place] ^= 1 << data.draw(st.integers(0, 7))
     cut = data.draw(st.integers(0, len(section)) | st.just(len(section)))
     assert_equal_ways(RecordBatch.read(encode.batch(bytes(section[:cut]), count=len(rows))))
+
+
+@given(
+    st.lists(st.tuples(st.binary(max_size=3) | st.just(b"k" * 70), st.none() | st.binary(max_size=3) | st.just(b"v" * 9000))),
+    st.data(),
+)
+@settings(max_examples=300)
+def test_header_sections_sound_and_damaged_are_read_the_same_both_ways(headers, data):
+    (row,) = RecordBatch.read(encode.batch([R(key=None, value=None, headers=tuple(headers))])).records()
+    section = bytearray(row.raw_headers or b"\0")
+    if data.draw(st.booleans()):
+        section[data.draw(st.integers(0, len(section) - 1))] ^= 1 << data.draw(st.integers(0, 7))
+        section = section[: data.draw(st.integers(1, len(section)))]
+    record = Record(0, 0, None, None, bytes(section), 0, 0)
+    try:
+        expected = read_headers(Cursor(bytes(section)))
+    except FormatError as error:
+        with pytest.raises(type(error)):
+            _ = record.headers
+    else:
+        assert record.headers == expected
+
+
+def test_a_record_that_a_batch_gave_is_copied_and_pickled_like_any_other():
+    (record,) = RecordBatch.read(encode.batch([R(key=b"k", value=b"v")])).records()
+    for other in (record, AbortedRecord(record), KeptRecord(record)):
+        for same in (copy.copy(other), copy.deepcopy(other), pickle.loads(pickle.dumps(other))):
+            assert (same, type(same), same.is_aborted) == (other, type(other), other.is_aborted)
+        assert isinstance(other, Record)
+        assert other._replace(offset=7) == (7, *other[1:])
 
 
 @pytest.mark.parametrize("name", ["twitter-status-0", "many-0", "append-time-0", "odd-times-0"])

@@ -10,12 +10,14 @@ from hypothesis import strategies as st
 
 from kafkalog.core.batch import RecordBatch
 from kafkalog.verify import Severity, verify
+from kafkalog.verify.scan import segment
 from kafkalog.verify.scan.fast_loop import FastLoop
 from kafkalog.verify.scan.results import SegmentTask, Settings
 from kafkalog.verify.scan.segment import Scanner, scan_segment
 from tests import encode
 from tests.encode import R
 
+other = ["jump", "epoch", "transactional", "append transactional", "horizon", "later horizon", "later horizon"]
 #: Of a batch: its producer, how many records of those written are left, offsets missing before it, what is odd about it.
 described = st.lists(
     st.tuples(
@@ -23,7 +25,7 @@ described = st.lists(
         st.integers(1, 3),
         st.integers(0, 2),
         st.sampled_from([0, 0, 1, 2]),
-        st.sampled_from(["", "", "", "marker", "marker", "jump", "epoch", "transactional", "horizon"]),
+        st.sampled_from(["", "", "marker", "marker", "append", "append marker", *other]),
     ),
     min_size=1,
     max_size=12,
@@ -35,13 +37,17 @@ def log_of(batches) -> bytearray:
     data, offset, sequences = bytearray(), 0, {}
     for producer, left, lost, hole, odd in batches:
         offset += hole
-        if odd == "marker" and producer >= 0:
+        newest = 1_600_000_000_000 + 7 * odd.startswith("append")  # by the broker's clock
+        attributes = 0x08 if odd.startswith("append") else 0x40 if odd.endswith("horizon") else 0
+        later = 1000 * (odd == "later horizon")
+        if odd.endswith("marker") and producer >= 0:
             data += encode.marker(
-                commit=bool(left & 1), offset=offset, producer_id=producer, producer_epoch=0, base_timestamp=1_600_000_000_000
-            )
+                commit=bool(left & 1), offset=offset, producer_id=producer, producer_epoch=0, attributes=0x30 | attributes,
+                base_timestamp=1_600_000_000_000, max_timestamp=newest,
+            )  # fmt: skip
             offset += 1
             continue
-        records = [R(delta + (delta > 0) * lost, b"k", b"v") for delta in range(left)]
+        records = [R(delta + (delta > 0) * lost, b"k", b"v", timestamp_delta=-later) for delta in range(left)]
         last = left - 1 + lost
         sequence = -1
         if producer >= 0:
@@ -50,13 +56,13 @@ def log_of(batches) -> bytearray:
         data += encode.batch(
             records,
             base_offset=offset,
-            base_timestamp=1_600_000_000_000,
-            max_timestamp=1_600_000_000_000,
+            base_timestamp=1_600_000_000_000 + later,
+            max_timestamp=newest,
             last_offset_delta=last,
             producer_id=producer,
             producer_epoch=-1 if producer < 0 else int(odd == "epoch"),
             base_sequence=sequence,
-            attributes=(0x10 if odd == "transactional" and producer >= 0 else 0) | (0x40 if odd == "horizon" else 0),
+            attributes=attributes | (0x10 if odd.endswith("transactional") and producer >= 0 else 0),
         )
         offset += last + 1
     return data
@@ -97,10 +103,12 @@ def _comparable(scan):
 
 
 def test_batches_of_a_compacted_log_are_ordinary(folder, monkeypatch):
-    """But the first one, the first that lacks records, and the last, after which none tells that its offsets are right."""
+    """But the first one, the first that lacks records or has a delete horizon, and the last, which no other one follows."""
     batches = [
         (-1, 2, 1, 1, ""),
-        *[(5, 2, 1, 1, ""), (6, 2, 0, 1, "transactional"), (6, 1, 0, 1, "marker")] * 5,
+        (5, 2, 1, 1, "later horizon"),
+        *[(5, 2, 1, 1, ""), (6, 2, 0, 1, "append transactional"), (6, 1, 0, 1, "append marker"), (-1, 1, 0, 0, "append")] * 5,
+        *[(5, 2, 0, 0, "later horizon"), (7, 2, 0, 0, "later horizon")] * 2,
         (-1, 1, 0, 1, ""),
     ]
     path = folder / "00000000000000000000.log"
@@ -111,8 +119,25 @@ def test_batches_of_a_compacted_log_are_ordinary(folder, monkeypatch):
     monkeypatch.setattr(
         Scanner, "judge", lambda self, batch, **given: seen.append(batch.position) or judge(self, batch, **given)
     )
-    assert scan_segment(task).batches == 17
+    assert scan_segment(task).batches == 27
     assert len(seen) <= 3
+
+
+def test_a_hole_between_batches_is_told_without_a_look_at_them(folder, monkeypatch):
+    path = folder / "00000000000000000000.log"
+    path.write_bytes(log_of([(-1, 1, 0, 0, ""), *[(-1, 1, 0, 1, ""), (5, 1, 0, 2, "")] * 5, (-1, 1, 0, 1, "")]))
+    task = SegmentTask(base_offset=0, paths={".log": str(path)}, settings=Settings(now=1_700_000_000_000))
+    seen = []
+    judge = Scanner.judge
+    monkeypatch.setattr(
+        Scanner, "judge", lambda self, batch, **given: seen.append(batch.position) or judge(self, batch, **given)
+    )
+    monkeypatch.setattr(segment, "_MOST_OF_A_KIND", 8)
+    scan = scan_segment(task)
+    assert [found.offsets for found in scan.findings][:3] == [(1, 1), (3, 4), (6, 6)]
+    assert len(scan.findings) == 8
+    assert [text for _, text in scan.not_checked] == ["3 more of offset-gap: not listed one by one"]
+    assert len(seen) <= 2  # the first one, and the last, which no other one follows
 
 
 def holed(tmp_path, lost):

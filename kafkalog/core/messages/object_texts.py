@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 __all__ = ["CoordinatorTexts", "MetadataTexts"]
 
 #: Keys come again and again: so many are kept, of so many bytes at most.
-_MOST_KEYS, _SHORT = 1 << 12, 512
+_MOST_KEYS, _SHORT = 1 << 14, 512
 #: Bytes of a frame of one-byte numbers: its version, the type and its version.
 _FRAME, _FRAME_VERSION = 3, 1
 
@@ -39,7 +39,8 @@ class CoordinatorTexts:
         self._types = types
         #: Of a key what stands before the value, and what makes the texts of values, by their first two bytes.
         self._keys: dict[bytes, tuple[str, dict[bytes, Tell]]] = {}
-        self._values: dict[int, dict[bytes, Tell]] = {}
+        #: What makes these, by the version in front of a key: that text, and the others.
+        self._versions: dict[bytes, tuple[Tell, dict[bytes, Tell]]] = {}
 
     def of(self, key: bytes | None, value: bytes | None) -> str | None:
         """The text of a record."""
@@ -62,23 +63,32 @@ class CoordinatorTexts:
         return f"{front}{text}" if end == len(value) else None
 
     def _learn(self, key: bytes) -> tuple[str, dict[bytes, Tell]] | None:
-        number = int.from_bytes(key[:2], "big", signed=True)
-        kind = find_record_type(self._types, number) if len(key) > 1 else None
-        if kind is None or not 0 <= number <= kind.key.highest(NEWEST):
+        found = self._versions.get(key[:2]) or self._version(key[:2])
+        if found is None:
             return None
-        begin = f'{{"key":{{"type":{number},"name":"{kind.name}","data":'
+        tell, values = found
         try:
-            text, end = regular_object(kind.key, number, before=begin, after='},"value":')(key, 2)
+            text, end = tell(key, 2)
         except NOT_REGULAR:
             return None
         if end != len(key):
             return None
-        known = text, self._values.setdefault(number, {})
+        known = text, values
         if len(key) <= _SHORT:
             if len(self._keys) >= _MOST_KEYS:
                 self._keys.clear()
             self._keys[key] = known
         return known
+
+    def _version(self, head: bytes) -> tuple[Tell, dict[bytes, Tell]] | None:
+        number = int.from_bytes(head, "big", signed=True)
+        kind = find_record_type(self._types, number) if len(head) > 1 else None
+        if kind is None or not 0 <= number <= kind.key.highest(NEWEST):
+            return None
+        begin = f'{{"key":{{"type":{number},"name":"{kind.name}","data":'
+        values: dict[bytes, Tell] = {}
+        self._versions[head] = found = regular_object(kind.key, number, before=begin, after='},"value":'), values
+        return found
 
     def _teller(self, number: int, head: bytes) -> Tell | None:
         """What makes the texts of values of a type and a version; None: what consumers have put into them is decoded, too."""

@@ -94,19 +94,19 @@ class TransactionsText:
 
     def _partitions(self, message: Message, state: int) -> str:
         groups = message["transactionPartitions"]
-        if state == _EMPTY_STATE:
-            groups = []
-        elif groups is None:
+        if groups is None and state != _EMPTY_STATE:
             raise DecoderFailed("a transaction without a list of partitions")
+        if not groups or state == _EMPTY_STATE:
+            return self._set([])
+        if len(groups) == len(groups[0]["partitionIds"]) == 1:
+            return self._set([f"{groups[0]['topic']}-{groups[0]['partitionIds'][0]}"])
         stored = tuple([(group["topic"], *group["partitionIds"]) for group in groups])
         return (self._stored_text if sum(map(len, stored)) <= _FEW else self._stored)(stored)
 
     def _stored(self, groups: tuple[tuple[Any, ...], ...]) -> str:
         """The text of topics, each with its partitions after it, as they were stored."""
         stored = [[(topic, number) for number in numbers] for topic, *numbers in groups]
-        if sum(map(len, stored)) > 1:
-            ordered = scala_set_order(stored, self.release)
-        else:
-            ordered = [place for places in stored for place in places]
-        names = [f"{topic}-{number}" for topic, number in ordered]
+        return self._set([f"{topic}-{number}" for topic, number in scala_set_order(stored, self.release)])
+
+    def _set(self, names: list[str]) -> str:
         return f"[{','.join(names)}]" if self.brackets else f"Set({', '.join(names)})"

@@ -9,7 +9,7 @@ import struct
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from kafkalog.core.attributes import CONTROL, TRANSACTIONAL
+from kafkalog.core.attributes import CONTROL, DELETE_HORIZON, LOG_APPEND_TIME, TRANSACTIONAL
 from kafkalog.core.batch import ATTRIBUTES_AT, BATCH_HEADER, LEAST_BATCH_LENGTH, LOG_OVERHEAD, RecordBatch
 from kafkalog.core.checksum import crc32c
 from kafkalog.core.dates import ANCIENT_MS
@@ -17,13 +17,14 @@ from kafkalog.core.log import NEVER
 from kafkalog.replay.producer_events import (
     EPOCH,
     LAST,
-    LAST_CODEC,
     LAST_POSITION,
     MAX_SEQUENCE,
     NEXT_SEQUENCE,
+    PLAIN,
     RECORDS,
     RUN_ATTRIBUTES,
 )
+from kafkalog.span import Span
 from kafkalog.verify.rules.shared import BatchSpot
 
 if TYPE_CHECKING:
@@ -74,6 +75,9 @@ class FastLoop:
         latest: The largest timestamp that is ordinary.
         largest: The largest `batchLength` that is ordinary.
         is_compacted: Whether the log is known by now to have been compacted: batches and records may be missing.
+        note_hole: Takes the first and last offset that are missing between two batches, and the bytes of both.
+        has_horizons: Whether a batch with a delete horizon has been judged.
+        note_horizon: Takes the delete horizons of others.
         checksum: Of a batch's bytes from its attributes on, to be compared with the one in its header.
     """
 
@@ -86,6 +90,9 @@ class FastLoop:
     latest: int
     largest: int
     is_compacted: Callable[[], bool]
+    note_hole: Callable[[int, int, Span], None]
+    has_horizons: Callable[[], bool]
+    note_horizon: Callable[[int], None]
     checksum: Callable[[memoryview], object] = crc32c
 
     def run(self, buffer: Buffer, position: int) -> tuple[int, bool]:
@@ -101,7 +108,7 @@ def _walk(loop: FastLoop, buffer: Buffer, position: int) -> tuple[int, bool]:  #
     state, checksum, unpack, unpack_next, producers = loop.state, loop.checksum, _UNPACK, _UNPACK_NEXT, loop.producers
     runs, most_sequence, takes, takes_marker = producers.runs, MAX_SEQUENCE, producers.takes, producers.takes_marker
     most_base, marker, header_size = loop.base_offset + _MOST_RELATIVE, _MARKER, BATCH_HEADER.size
-    committed, last_codec = producers.committed, LAST_CODEC
+    committed, plain, append_time, horizon = producers.committed, PLAIN, LOG_APPEND_TIME, DELETE_HORIZON
     look, index, times = loop.look, loop.indexes.offsets, loop.indexes.times
     wait = None if look is None else look.waiting.append
     low, high, most, next_base = ANCIENT_MS, loop.latest, loop.largest, loop.base_offset + 1
@@ -113,9 +120,10 @@ def _walk(loop: FastLoop, buffer: Buffer, position: int) -> tuple[int, bool]:  #
         # that comes next is wanted at a place of the buffer, or where the next offset, `expected`, goes beyond it.
         expected, epoch = state.expected if state.expected >= 0 else -NEVER, state.epoch
         top, top_at = state.max_timestamp, -1
-        # The first batch with missing records is judged.
+        # The first batch with missing records is judged, and so is the first with a delete horizon.
         compacted, cut = loop.is_compacted(), producers.cut
         records_may_lack = compacted and state.compaction_evidence is not None
+        horizons_may_be = compacted and loop.has_horizons()
         want = want_next = NEVER
         entry_number = entry_next = entry_before = entry_at = -1
         if index is not None:
@@ -139,9 +147,9 @@ def _walk(loop: FastLoop, buffer: Buffer, position: int) -> tuple[int, bool]:  #
                 break
             following = base + delta + 1
             if base != expected or delta + 1 != count or count <= 0:
-                # Offsets are missing in or before it. In a compacted log that is ordinary where the batch that comes next
-                # leaves no doubt about its offsets.
-                if not compacted or base < expected or expected < 0 or not 0 < count <= delta + 1 or base >= cut:
+                # Offsets are missing in or before it. Where the batch that comes next leaves no doubt about its offsets, this
+                # alone is to be said, and of a compacted log not even this.
+                if base < expected or expected < 0 or not 0 < count <= delta + 1 or base >= cut:
                     odd = True
                     break
                 if (count <= delta and not records_may_lack) or following - 1 > most_base:
@@ -160,7 +168,7 @@ def _walk(loop: FastLoop, buffer: Buffer, position: int) -> tuple[int, bool]:  #
             if e != epoch or base_time < -1 or length > most or not low <= time <= high:
                 odd = True
                 break
-            if producer == -1 == sequence == producer_epoch and attributes < 5:
+            if producer == -1 == sequence == producer_epoch and (attributes < 5 or attributes in plain):
                 pass
             elif (
                 (run := runs.get(producer)) is not None
@@ -176,7 +184,7 @@ def _walk(loop: FastLoop, buffer: Buffer, position: int) -> tuple[int, bool]:  #
                 run[RECORDS] += count
             elif (
                 run is None
-                and attributes <= last_codec
+                and attributes in plain
                 and producer >= 0 <= producer_epoch
                 and sequence >= 0
                 and not committed
@@ -188,13 +196,28 @@ def _walk(loop: FastLoop, buffer: Buffer, position: int) -> tuple[int, bool]:  #
                     sequence + delta + 1, producer_epoch, attributes, head, begin + at, head, begin + at, count,
                     producers.last_hole, -1, -1,
                 ]  # fmt: skip
-            elif attributes == marker:
-                if delta != 0 or base_time != time or not takes_marker(data[at + header_size : end], head, begin + at):
+            elif attributes & ~append_time == marker:
+                if (
+                    delta != 0
+                    or (base_time != time and attributes == marker)
+                    or not takes_marker(data[at + header_size : end], head, begin + at)
+                ):
                     odd = True
                     break
-            elif not takes(head, begin + at):
+            elif not attributes & horizon:
+                if not takes(head, begin + at):
+                    odd = True
+                    break
+            elif horizons_may_be and base_time > time and takes(head, begin + at):
+                loop.note_horizon(base_time)
+            else:
                 odd = True
                 break
+            if base != expected and not compacted:
+                if look is not None:
+                    look.settle(data, begin)  # what is found in the batches before comes first
+                start = begin + last_at if last_at >= 0 else state.place_before(begin + at)[0]
+                loop.note_hole(expected, base - 1, Span(start, begin + end))
             expected = following
             records += count
             if wait is not None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from kafkalog.core.attributes import CODEC_MASK
+from kafkalog.core.attributes import CODEC_MASK, LOG_APPEND_TIME
 from kafkalog.core.batch import BATCH_HEADER, LOG_OVERHEAD
 from kafkalog.core.compression import inflate
 from kafkalog.core.dates import ANCIENT_MS
@@ -121,7 +121,7 @@ class LanesLook:
             (found.next_delta <= delta + 1)
             & (found.backward == 0)
             & ((found.gaps == 0) | (count <= delta))
-            & (base_time + found.largest == time)
+            & ((base_time + found.largest == time) | (of["attributes"] & LOG_APPEND_TIME != 0))
             & (base_time + found.smallest >= ANCIENT_MS)
         )
         if self._look.compacted:

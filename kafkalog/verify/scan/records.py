@@ -148,14 +148,15 @@ class RecordLook:
         """Look at the records of a batch whose header is ordinary; `data`, where it is, begins at `begin` in the log."""
         at, end, attributes, count, delta, base_time, time = batch
         found = count_records(data, at + _HEADER, end, count, attributes & bits.CODEC_MASK)
-        if found is not None and base_time + found.smallest < ANCIENT_MS and not attributes & bits.LOG_APPEND_TIME:
+        append_time = attributes & bits.LOG_APPEND_TIME
+        if found is not None and base_time + found.smallest < ANCIENT_MS and not append_time:
             self._times.note_records(RecordBatch.read(bytes(data[at:end]), begin + at))
         if (
             found is None
             or found.next_delta > delta + 1
             or found.backward
             or (found.gaps and count > delta)
-            or base_time + found.largest != time
+            or not (append_time or base_time + found.largest == time)
             or (found.null_keys and self.compacted)
         ):
             self._look_closer(RecordBatch.read(bytes(data[at:end]), begin + at))
