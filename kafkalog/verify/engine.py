@@ -364,6 +364,7 @@ class _Run:
             if progress is not None:
                 seen += report.bytes
                 progress(seen, total)
+        self.jobs.clear()  # of thousands of directories that takes as much memory as their names
         self.tiers.scan(executor)
 
     def _take(self, job: _Job, listed: Directory, judged: JudgedPartition) -> PartitionReport:
