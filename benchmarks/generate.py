@@ -30,7 +30,7 @@ _TIME_ENTRY = struct.Struct(">qi")
 _BATCH_BYTES = 16384
 _INDEX_INTERVAL = 4096
 START_MS = 1_700_000_000_000
-_TRANSACTIONAL, _CONTROL = 0x10, 0x20
+_APPEND_TIME, _TRANSACTIONAL, _CONTROL = 0x08, 0x10, 0x20
 EVENTS = ("click", "view", "purchase", "login", "logout", "search")
 _TRACE_ID = b"0af7651916cd43dd8448eb211c80319c"
 
@@ -205,7 +205,8 @@ _CODECS = {
 class Shape(NamedTuple):
     """A kind of log.
 
-    `gaps`: records and batches were removed by compaction. `producers`: idempotent batches of as many producers in turn.
+    `gaps`: records and batches were removed by compaction; `is_named`: its log dir says so. `append_time`: timestamps are
+    of the broker's clock. `producers`: idempotent batches of as many producers in turn.
     `markers`: batches of a producer up to the end of its transaction. `topic`: the partition's directory.
     """
 
@@ -217,6 +218,8 @@ class Shape(NamedTuple):
     producers: int = 0
     markers: int = 0
     topic: str = "t"
+    is_named: bool = True
+    append_time: bool = False
 
 
 #: What each shape is made of; a new one is a row.
@@ -232,6 +235,12 @@ SHAPES = {
     "nulls": lambda: Shape("headers; every third key, value and header value null", _with_nulls()),
     "tombstones": lambda: Shape("every second value null", _with_tombstones()),
     "gaps": lambda: Shape("compacted: records and batches are gone", _cleaned(), gaps=True),
+    "gaps-unnamed": lambda: Shape("the same, and nothing names it compacted", _cleaned(), gaps=True, is_named=False),
+    "one-record-gaps": lambda: Shape("a record a batch, batches are gone", _cleaned(), batch_bytes=1, gaps=True),
+    "one-record-gaps-unnamed": lambda: Shape(
+        "the same, and nothing names it compacted", _cleaned(), batch_bytes=1, gaps=True, is_named=False
+    ),
+    "one-record-append-time": lambda: Shape("a record a batch, LogAppendTime", _events(), batch_bytes=1, append_time=True),
     "one-record": lambda: Shape("a record a batch", _events(), batch_bytes=1),
     "idempotent": lambda: Shape("five idempotent producers", _events(), producers=5),
     "transactional": lambda: Shape(
@@ -264,7 +273,7 @@ def batches(name: str, raw_bytes: int) -> Iterator[bytes]:
         section, count, delta = b"".join(parts), len(parts), (len(parts) - 1) // 3
         if shape.codec:
             section = _CODECS[shape.codec](section)
-        attributes, producer = shape.codec, (-1, -1, -1)
+        attributes, producer = shape.codec | _APPEND_TIME * shape.append_time, (-1, -1, -1)
         if shape.producers:
             who = number // max(1, shape.markers) % shape.producers
             producer = (who, 0, sequences.get(who, 0))

@@ -277,7 +277,8 @@ _WITH_NUMPY = {
 def generated(folder, shape, size):
     """A partition of a shape; a compacted one in a log dir that says so."""
     where = write_shape(folder, shape, size)
-    if not SHAPES[shape]().gaps:
+    made = SHAPES[shape]()
+    if not (made.gaps and made.is_named):
         return where
     (folder / "cleaner-offset-checkpoint").write_text(f"0\n1\n{where.name.replace('-', ' ')} {1 << 40}\n")
     return folder

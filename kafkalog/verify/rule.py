@@ -6,6 +6,7 @@ import inspect
 import re
 import string
 from dataclasses import dataclass, replace
+from functools import cache
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from kafkalog.core.suggestion import did_you_mean
@@ -129,20 +130,36 @@ class Rule:
 
 def _text(template: str, facts: dict[str, Any]) -> str:
     """A template about facts; a 1, or a single offset, takes its noun, and the verb after that, in the singular."""
+    numbers, pairs = _compared(template)
+    ones = frozenset(name for name in numbers if facts[name] == 1)
+    same = frozenset(pair for pair in pairs if facts[pair[0]] == facts[pair[1]])
+    return _agreeing(template, ones, same).format(**facts)
+
+
+@cache
+def _compared(template: str) -> tuple[tuple[str, ...], tuple[tuple[str, str], ...]]:
+    """The facts of a template that may be 1, and the pairs of them that may be the same."""
+    pairs = tuple((match[2], match[3]) for match in _FIRST_AND_LAST.finditer(template))
+    return tuple(match[1] for match in _NUMBER_AND_NOUN.finditer(template)), pairs
+
+
+@cache
+def _agreeing(template: str, ones: frozenset[str], same: frozenset[tuple[str, str]]) -> str:
+    """A template whose words agree with the facts that are 1, and with the pairs that are the same."""
 
     def agreeing(match: re.Match[str]) -> str:
         name, adjective, noun, verb = match.groups("")
-        if facts[name] != 1:
+        if name not in ones:
             return match[0]
         return f"{{{name}}} {adjective}{_NOUNS[noun]}" + (f" {_VERBS[verb]}" if verb else "")
 
     def single(match: re.Match[str]) -> str:
         noun, first, last, verb = match.groups("")
-        if facts[first] != facts[last]:
+        if (first, last) not in same:
             return match[0]
         return f"{noun} {{{first}}}" + (f" {_VERBS[verb]}" if verb else "")
 
-    return _FIRST_AND_LAST.sub(single, _NUMBER_AND_NOUN.sub(agreeing, template)).format(**facts)
+    return _FIRST_AND_LAST.sub(single, _NUMBER_AND_NOUN.sub(agreeing, template))
 
 
 def rule(

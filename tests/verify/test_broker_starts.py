@@ -29,7 +29,8 @@ def test_every_damage_is_named_by_a_warning_or_an_error_unless_it_is_listed_with
     folder = lay_out(stop, tmp_path)
     missed = set()
     for case in cases(stop):
-        report = verify(folder / case["id"], now=NOW)
+        # What the next start does is no finding; of what is not damaged, it does no harm.
+        report = verify(folder / case["id"], now=NOW, next_start=not case["damage"])
         if not case["damage"]:
             assert report.worst <= Severity.INFO, (case["id"], list(report.all_findings()))
         elif not is_detected(case, report):

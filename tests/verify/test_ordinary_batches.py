@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from kafkalog.core.batch import RecordBatch
 from kafkalog.verify import Severity, verify
+from kafkalog.verify.scan import segment
 from kafkalog.verify.scan.fast_loop import FastLoop
 from kafkalog.verify.scan.results import SegmentTask, Settings
 from kafkalog.verify.scan.segment import Scanner, scan_segment
@@ -120,6 +121,23 @@ def test_batches_of_a_compacted_log_are_ordinary(folder, monkeypatch):
     )
     assert scan_segment(task).batches == 27
     assert len(seen) <= 3
+
+
+def test_a_hole_between_batches_is_told_without_a_look_at_them(folder, monkeypatch):
+    path = folder / "00000000000000000000.log"
+    path.write_bytes(log_of([(-1, 1, 0, 0, ""), *[(-1, 1, 0, 1, ""), (5, 1, 0, 2, "")] * 5, (-1, 1, 0, 1, "")]))
+    task = SegmentTask(base_offset=0, paths={".log": str(path)}, settings=Settings(now=1_700_000_000_000))
+    seen = []
+    judge = Scanner.judge
+    monkeypatch.setattr(
+        Scanner, "judge", lambda self, batch, **given: seen.append(batch.position) or judge(self, batch, **given)
+    )
+    monkeypatch.setattr(segment, "_MOST_OF_A_KIND", 8)
+    scan = scan_segment(task)
+    assert [found.offsets for found in scan.findings][:3] == [(1, 1), (3, 4), (6, 6)]
+    assert len(scan.findings) == 8
+    assert [text for _, text in scan.not_checked] == ["3 more of offset-gap: not listed one by one"]
+    assert len(seen) <= 2  # the first one, and the last, which no other one follows
 
 
 def holed(tmp_path, lost):

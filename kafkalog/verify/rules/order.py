@@ -11,7 +11,7 @@ from kafkalog.span import Span
 from kafkalog.verify.finding import Hit, Severity
 from kafkalog.verify.remedies import COMPARE, RESTORE
 from kafkalog.verify.rule import rule
-from kafkalog.verify.rules.shared import BatchStep
+from kafkalog.verify.rules.shared import BatchStep, MissingOffsets
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -221,7 +221,7 @@ def offset_not_monotonic(step: BatchStep) -> Iterator[Hit]:
 @rule(
     "offset-gap",
     Severity.ERROR,
-    on=BatchStep,
+    on=MissingOffsets,
     message="offsets {first} to {last} are missing",
     consequence="{count} offsets hold no record, and no log cleaner has been here that could have removed them: they are lost "
     "on this replica.",
@@ -234,22 +234,23 @@ def offset_not_monotonic(step: BatchStep) -> Iterator[Hit]:
     loses="gone",
     invariants="C4",
 )
-def offset_gap(step: BatchStep) -> Iterator[Hit]:
+def offset_gap(hole: MissingOffsets) -> Iterator[Hit]:
     """Offsets are missing between two batches of a segment.
 
     Leaders give out offsets without a gap; only compaction takes records away from the middle. In a log of magic 0 or 1 a
     hole whose left edge is the end of a wrapper may be the trace of an unclean election before leader epochs existed
     (KIP-101): a follower cut a whole wrapper away and went on fetching in its middle.
     """
+    first, last = hole.first, hole.last
+    yield Hit(hole.span, (first, last), first=first, last=last, count=last - first + 1)
+
+
+def hole_before(step: BatchStep) -> MissingOffsets | None:
+    """The hole before a batch; None: there is none, or it proves nothing."""
     spot = step.spot
     if step.crc_ok and step.previous is not None and 0 <= step.expected < spot.base_offset and _is_confined(step):
-        yield Hit(
-            Span(step.previous.position, spot.end),
-            (step.expected, spot.base_offset - 1),
-            first=step.expected,
-            last=spot.base_offset - 1,
-            count=spot.base_offset - step.expected,
-        )
+        return MissingOffsets(step.path, Span(step.previous.position, spot.end), step.expected, spot.base_offset - 1)
+    return None
 
 
 def _is_confined(step: BatchStep) -> bool:

@@ -71,6 +71,15 @@ class EpochRun(NamedTuple):
     last_offset: int
 
 
+class MissingOffsets(NamedTuple):
+    """Offsets `first` to `last` that are missing between two batches of a segment, and the bytes of both."""
+
+    path: str
+    span: Span
+    first: int
+    last: int
+
+
 class BatchStep(NamedTuple):
     """A batch after its predecessor in the segment (None: it is the first, or there is damage between).
 

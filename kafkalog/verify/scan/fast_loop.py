@@ -24,6 +24,7 @@ from kafkalog.replay.producer_events import (
     RECORDS,
     RUN_ATTRIBUTES,
 )
+from kafkalog.span import Span
 from kafkalog.verify.rules.shared import BatchSpot
 
 if TYPE_CHECKING:
@@ -74,6 +75,7 @@ class FastLoop:
         latest: The largest timestamp that is ordinary.
         largest: The largest `batchLength` that is ordinary.
         is_compacted: Whether the log is known by now to have been compacted: batches and records may be missing.
+        note_hole: Takes the first and last offset that are missing between two batches, and the bytes of both.
         has_horizons: Whether a batch with a delete horizon has been judged.
         note_horizon: Takes the delete horizons of others.
         checksum: Of a batch's bytes from its attributes on, to be compared with the one in its header.
@@ -88,6 +90,7 @@ class FastLoop:
     latest: int
     largest: int
     is_compacted: Callable[[], bool]
+    note_hole: Callable[[int, int, Span], None]
     has_horizons: Callable[[], bool]
     note_horizon: Callable[[int], None]
     checksum: Callable[[memoryview], object] = crc32c
@@ -144,9 +147,9 @@ def _walk(loop: FastLoop, buffer: Buffer, position: int) -> tuple[int, bool]:  #
                 break
             following = base + delta + 1
             if base != expected or delta + 1 != count or count <= 0:
-                # Offsets are missing in or before it. In a compacted log that is ordinary where the batch that comes next
-                # leaves no doubt about its offsets.
-                if not compacted or base < expected or expected < 0 or not 0 < count <= delta + 1 or base >= cut:
+                # Offsets are missing in or before it. Where the batch that comes next leaves no doubt about its offsets, this
+                # alone is to be said, and of a compacted log not even this.
+                if base < expected or expected < 0 or not 0 < count <= delta + 1 or base >= cut:
                     odd = True
                     break
                 if (count <= delta and not records_may_lack) or following - 1 > most_base:
@@ -206,6 +209,11 @@ def _walk(loop: FastLoop, buffer: Buffer, position: int) -> tuple[int, bool]:  #
             else:
                 odd = True
                 break
+            if base != expected and not compacted:
+                if look is not None:
+                    look.settle(data, begin)  # what is found in the batches before comes first
+                start = begin + last_at if last_at >= 0 else state.place_before(begin + at)[0]
+                loop.note_hole(expected, base - 1, Span(start, begin + end))
             expected = following
             records += count
             if wait is not None:

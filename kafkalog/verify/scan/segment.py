@@ -40,7 +40,8 @@ from kafkalog.verify.finding import Severity
 from kafkalog.verify.rule import RULES, findings_of
 from kafkalog.verify.rules.batches import ZeroProducers
 from kafkalog.verify.rules.compaction import Horizons, Large
-from kafkalog.verify.rules.shared import BatchSpot, BatchStep, spot_of
+from kafkalog.verify.rules.order import hole_before
+from kafkalog.verify.rules.shared import BatchSpot, BatchStep, MissingOffsets, spot_of
 from kafkalog.verify.rules.tails import FileChange, Tail
 from kafkalog.verify.scan.fast_loop import FastLoop
 from kafkalog.verify.scan.metadata_records import unreadable_records
@@ -71,6 +72,8 @@ _LEADER_CHANGE = 2
 _LINE_ENDS_BYTES = 4 << 20
 #: Findings of one rule about one log that are listed; the others are counted.
 _MOST_OF_A_KIND = 10_000
+#: The rule about holes.
+_HOLE = "offset-gap"
 #: Bytes at the beginning of damage that rules look at.
 _HEAD_BYTES = 64
 #: A last offset delta up to which a batch with a wrong checksum is believed to end where it says.
@@ -365,6 +368,7 @@ class Scanner:
             latest=self._times.latest,
             largest=self._task.settings.large - LOG_OVERHEAD,
             is_compacted=self._is_compacted,
+            note_hole=self._note_hole,
             has_horizons=lambda: self._horizons is not None,
             note_horizon=self._note_horizon,
             checksum=checksum,
@@ -492,26 +496,35 @@ class Scanner:
         limit: int | None = None,
     ) -> None:
         state = self._state
-        self._emit(
-            BatchStep(
-                path=self._path,
-                batch=batch,
-                spot=spot,
-                previous=state.previous,
-                expected=state.expected,
-                segment_base=self._task.base_offset,
-                top_epoch=state.top_epoch,
-                kraft=self._task.kraft,
-                snapshot_epoch=self._task.snapshot_epoch,
-                crc_ok=crc_ok,
-                first=state.last is None and not state.after_damage,
-                compacted=self._is_compacted(),
-                lost=None if crc_ok else self._offsets_of_damaged(batch, spot),
-                stored_base=stored_base,
-                limit=limit,
-                zeros="" if crc_ok or self._source is None else _zeros_in(self._source, batch.span),
-            )
+        step = BatchStep(
+            path=self._path,
+            batch=batch,
+            spot=spot,
+            previous=state.previous,
+            expected=state.expected,
+            segment_base=self._task.base_offset,
+            top_epoch=state.top_epoch,
+            kraft=self._task.kraft,
+            snapshot_epoch=self._task.snapshot_epoch,
+            crc_ok=crc_ok,
+            first=state.last is None and not state.after_damage,
+            compacted=self._is_compacted(),
+            lost=None if crc_ok else self._offsets_of_damaged(batch, spot),
+            stored_base=stored_base,
+            limit=limit,
+            zeros="" if crc_ok or self._source is None else _zeros_in(self._source, batch.span),
         )
+        self._emit(step)
+        hole = hole_before(step)
+        if hole is not None:
+            self._emit(hole)
+
+    def _note_hole(self, first: int, last: int, span: Span) -> None:
+        """Offsets are missing between two batches of a log that is not known to have been compacted."""
+        if self._found[_HOLE] < _MOST_OF_A_KIND:
+            self._emit(MissingOffsets(self._path, span, first, last))
+        else:
+            self._found[_HOLE] += 1
 
     def _offsets_of_damaged(self, batch: RecordBatch | LegacyBatch, spot: BatchSpot) -> tuple[int, int] | None:
         """The offsets that a batch with a wrong checksum took: by its neighbours, and by its own fields where these agree.
