@@ -19,6 +19,7 @@ from kafkalog.table.text_files import FORMS
 
 if TYPE_CHECKING:
     from kafkalog.core.batch import Damage
+    from kafkalog.errors import UnreadableFile
     from kafkalog.files.intake import As
 
 __all__ = ["command"]
@@ -178,14 +179,19 @@ def command(**values: Any) -> int:
     if arguments.out == "-" and wanted.format in ("csv", "arrow") and sys.stdout.isatty():
         raise click.UsageError(f"{wanted.format} is not for a terminal: keys and values may hold anything. jsonl is.")
     damages = _Damages()
+    unread: list[UnreadableFile] = []
     try:
         with shown(paths):
-            export(table, arguments.out, wanted, damages.note, cast("Any", _Stdout()))
+            export(table, arguments.out, wanted, damages.note, cast("Any", _Stdout()), unread.append)
     except BrokenPipeError:
         raise
     except OSError as error:
         raise CannotWrite(f"{arguments.out}: {describe_os_error(error)}") from None
     damages.end()
+    for one in unread:
+        say(f"kafkalog: {one}")
+    if unread:
+        return exit_status.UNREADABLE
     return exit_status.FINDINGS if damages.count else exit_status.OK
 
 

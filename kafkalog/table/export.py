@@ -5,11 +5,12 @@ from __future__ import annotations
 import json
 import os
 from dataclasses import replace
+from functools import partial
 from importlib import import_module
 from typing import IO, TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import quote
 
-from kafkalog.errors import ExtraMissing, RequestError
+from kafkalog.errors import ExtraMissing, RequestError, UnreadableFile
 from kafkalog.files.classify import classify
 from kafkalog.files.cores import cores
 from kafkalog.files.log_dir import LogDir
@@ -24,6 +25,7 @@ from kafkalog.table.text_files import csv_lines, json_lines
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from concurrent.futures import Future
 
     from kafkalog.core.batch import Damage
     from kafkalog.table.request import Input
@@ -73,6 +75,7 @@ def export(
     options: ExportOptions,
     on_damage: Callable[[str, Damage], object],
     stdout: IO[bytes] | None = None,
+    on_unreadable: Callable[[UnreadableFile], object] | None = None,
 ) -> list[str]:
     """Write a table.
 
@@ -82,6 +85,8 @@ def export(
         options: How it is written.
         on_damage: Called with the path of a file and what of it has no row.
         stdout: Where `-` goes.
+        on_unreadable: Called with the reason why a folder has no file of a partition; the others are written. Without it the
+            first of these ends the writing.
 
     Returns:
         The files that were written.
@@ -101,17 +106,24 @@ def export(
     if not out.endswith("/"):
         _write_file(table, out, options, on_damage)
         return [out]
+    written: list[str] = []
     parts = list(_parts(table, out, options))
+    waits: list[Callable[[], object]]
     with workers_or(None, _jobs_that_pay(parts) if options.jobs is None else options.jobs) as executor:
         if executor is None:
-            for path, part in parts:
-                _write_file(part, path, options, on_damage)
+            waits = [partial(_write_file, part, path, options, on_damage) for path, part in parts]
         else:
-            tasks = [executor.submit(_written, part, path, options) for path, part in parts]
-            for task in tasks:
-                for path, damage in task.result():
-                    on_damage(path, damage)
-    return [path for path, _ in parts]
+            waits = [partial(_tell, executor.submit(_written, part, path, options), on_damage) for path, part in parts]
+        for (path, _), wait in zip(parts, waits, strict=True):
+            try:
+                wait()
+            except UnreadableFile as error:
+                if on_unreadable is None:
+                    raise
+                on_unreadable(error)
+            else:
+                written.append(path)
+    return written
 
 
 def _jobs_that_pay(parts: list[tuple[str, Table]]) -> int:
@@ -130,6 +142,11 @@ def _written(table: Table, path: str, options: ExportOptions) -> list[tuple[str,
     damages: list[tuple[str, Damage]] = []
     _write_file(table, path, options, lambda *damage: damages.append(damage))
     return damages
+
+
+def _tell(task: Future[list[tuple[str, Damage]]], on_damage: Callable[[str, Damage], object]) -> None:
+    for path, damage in task.result():
+        on_damage(path, damage)
 
 
 def _write_file(table: Table, path: str, options: ExportOptions, on_damage: Callable[[str, Damage], object]) -> None:

@@ -433,3 +433,30 @@ def test_csv_and_json_lines_need_no_extra_and_the_others_name_it(tmp_path, monke
     done = run(PLAIN, "-o", tmp_path / "x.parquet")
     assert "export as parquet needs what is not installed: pip install 'kafkalog[arrow]'" in done.says
     assert sorted(os.listdir(tmp_path)) == ["x.csv", "x.jsonl"]
+
+
+@pytest.fixture
+def half_readable(tmp_path):
+    """A log dir of which one log cannot be read, and that log."""
+    log_dir = tmp_path / "data"
+    shutil.copytree("fixtures/broker/2.1.1/plain", log_dir)
+    log = log_dir / "many-0" / f"{0:020}.log"
+    log.unlink()
+    log.symlink_to("nowhere")
+    return log_dir, log
+
+
+@pytest.mark.parametrize("jobs", ["1", "2"])
+def test_a_partition_that_cannot_be_read_costs_a_folder_its_own_file_only(tmp_path, half_readable, jobs):
+    log_dir, log = half_readable
+    done = run("--jobs", jobs, "--table", "batches", "--format", "csv", log_dir, "-o", f"{tmp_path}/lake/")
+    assert done.status == 3
+    assert done.stderr.splitlines() == [f"kafkalog: {log}: no such file or directory"]
+    written = {path.parts[-3] for path in (tmp_path / "lake").rglob("*.csv")}
+    assert written == {"topic=append-time", "topic=big", "topic=never-used", "topic=odd-times", "topic=twitter-status"}
+
+
+def test_a_caller_who_asks_for_no_word_of_it_gets_the_error(tmp_path, half_readable):
+    log_dir, _ = half_readable
+    with pytest.raises(kafkalog.UnreadableFile, match="many-0"):
+        export.export(kafkalog.table(log_dir), f"{tmp_path}/lake/", export.ExportOptions("csv"), lambda *_: None)
