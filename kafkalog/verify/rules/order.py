@@ -304,9 +304,13 @@ def segment_start_gap(step: BatchStep) -> Iterator[Hit]:
     invariants="C8",
 )
 def epoch_decreases(step: BatchStep) -> Iterator[Hit]:
-    """A batch was appended by an older leader than a batch before it."""
-    spot, top = step.spot, step.top_epoch
-    if step.crc_ok and top is not None and 0 <= spot.epoch < top.epoch:
+    """A batch was appended by an older leader than a batch before it.
+
+    Reported at the first of the batches in a row that have the epoch.
+    """
+    spot, top, previous = step.spot, step.top_epoch, step.previous
+    falls = previous is None or previous.epoch != spot.epoch
+    if step.crc_ok and falls and top is not None and 0 <= spot.epoch < top.epoch:
         yield Hit(
             Span(_epoch_span(top).start, _epoch_span(spot).end),
             (top.base_offset, spot.last_offset),
