@@ -99,7 +99,7 @@ class PackedLogs(Mapping[str, ScannedLog]):
     """Name of a `.log` → what a scan has found in it; of a directory.
 
     There are thousands of directories from the scan to the prediction, which may be in another process. So they are kept
-    packed, in a seventh of the memory, and each who asks unpacks them.
+    packed, in a seventh of the memory. Each question unpacks all of them: who has several makes a dict of `items()`.
 
     Args:
         logs: The same as a dict.

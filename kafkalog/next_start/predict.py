@@ -42,10 +42,10 @@ def predict_in_situation(directory: Directory, situation: Situation) -> Predicti
     files, read at different moments, can contradict each other.
     """
     before: Outcome | None = None
+    scanned = dict(situation.scanned.items())  # in a dict each of them is at hand, however they were kept until now
     for _ in range(_TRIES):
-        same = {name: log for name, log in situation.scanned.items() if log.inode == directory.inode_of(name)}
-        is_same = len(same) == len(situation.scanned)
-        prediction = _predict(directory, situation if is_same else replace(situation, scanned=same))
+        same = {name: log for name, log in scanned.items() if log.inode == directory.inode_of(name)}
+        prediction = _predict(directory, replace(situation, scanned=same))
         outcome = prediction.outcome
         is_final = prediction.is_left_out or not _is_alarming(outcome)
         if is_final or outcome == before or not directory.has_changed():
