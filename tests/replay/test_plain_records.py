@@ -7,6 +7,7 @@ import pytest
 from kafkalog.core import attributes as bits
 from kafkalog.core.batch import RecordBatch
 from kafkalog.replay.logs import Log
+from tests.encode import R, batch, record
 from tests.made_logs import SHAPES, damaged
 
 
@@ -25,8 +26,8 @@ def both_ways(log, refused=0):
     one_by_one = [(item.path, *item.record[:4]) for item in log.records(notes, lambda *found: odd.append(found))]
     slow = one_by_one, list(map(str, notes)), odd
     notes, odd, batches, at_once = [], [], [], []
-    for path, batch, records in log.plain_records(notes, lambda *found, odd=odd: odd.append(found), refused):
-        batches.append(batch)
+    for path, careful, records in log.plain_records(notes, lambda *found, odd=odd: odd.append(found), refused):
+        batches.append(careful)
         at_once += [(path, *record) for record in records]
     return slow, (at_once, list(map(str, notes)), odd), batches
 
@@ -49,13 +50,20 @@ def test_they_are_the_same_where_bytes_are_damaged(shape, tmp_path):
 def test_those_of_control_batches_and_of_batches_that_are_refused_come_with_their_batch(tmp_path):
     _, _, batches = both_ways(log_of(tmp_path, SHAPES["transactions"]), bits.TRANSACTIONAL)
     assert None not in batches
-    assert all(isinstance(batch, RecordBatch) for batch in batches)
+    assert all(isinstance(one, RecordBatch) for one in batches)
     _, _, batches = both_ways(log_of(tmp_path, SHAPES["transactions"]))
-    assert {batch is not None and batch.is_control for batch in batches} == {True, False}
-    assert sum(batch is not None and batch.is_control for batch in batches) == 30
+    assert {one is not None and one.is_control for one in batches} == {True, False}
+    assert sum(one is not None and one.is_control for one in batches) == 30
 
 
 def test_a_log_of_plain_batches_is_read_at_once(tmp_path):
     data = SHAPES["ordinary"]
     _, _, batches = both_ways(log_of(tmp_path, data * 3))
     assert batches == [None]
+
+
+@pytest.mark.parametrize("section", [record(R(0)) * 2, record(R(0)) + b"left over"], ids=["a record more", "bytes"])
+def test_a_batch_with_more_after_its_records_is_not_plain(section, tmp_path):
+    slow, fast, batches = both_ways(log_of(tmp_path, batch(section, count=1) + batch([R(0)], base_offset=1)))
+    assert fast == slow
+    assert batches[0] is not None

@@ -3,29 +3,11 @@
 from __future__ import annotations
 
 import os
-from collections import Counter
 
-import pytest
-
-from kafkalog.replay.logs import Log
 from kafkalog.verify import verify
 from tests.log_dirs import fixture
 
 NOW = 1795500000000
-
-
-@pytest.fixture
-def replayed(monkeypatch):
-    """How often the log of each directory is walked for a replay."""
-    walks = Counter()
-    sources = Log._sources
-
-    def counted(log):
-        walks[os.path.basename(log.path)] += 1
-        return sources(log)
-
-    monkeypatch.setattr(Log, "_sources", counted)
-    return walks
 
 
 def open_transactions(report):

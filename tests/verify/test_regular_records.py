@@ -5,12 +5,12 @@ from __future__ import annotations
 import os
 import random
 import struct
-from collections import Counter
 
 import pytest
 
+from kafkalog.core.batch import RecordBatch
 from kafkalog.core.messages.transaction import TRANSACTION_STATES
-from kafkalog.replay.logs import Log
+from kafkalog.replay.regular_records import RegularRecords
 from kafkalog.verify import verify
 from kafkalog.verify.facts import PartitionFacts
 from tests import encode
@@ -45,20 +45,6 @@ STATES = (
     (transaction_key("x"), transaction_value(7, len(TRANSACTION_STATES) - 1, None)),
     (transaction_key("y"), None),
 )
-
-
-@pytest.fixture
-def replayed(monkeypatch):
-    """How often each log is walked for a replay."""
-    walks = Counter()
-    sources = Log._sources
-
-    def counted(log):
-        walks[os.path.basename(log.path)] += 1
-        return sources(log)
-
-    monkeypatch.setattr(Log, "_sources", counted)
-    return walks
 
 
 def found_in(path, release=None):
@@ -160,3 +146,11 @@ def test_the_same_is_told_of_real_log_dirs(release, workload, monkeypatch, repla
     of_coordinators = [name for name in replayed if name.startswith("__consumer_offsets")]
     assert len(of_coordinators) < len([name for name in os.listdir(path) if name.startswith("__consumer_offsets")])
     assert found == by_replay(path, monkeypatch)
+
+
+def test_records_that_cannot_be_read_are_not_regular():
+    records = RegularRecords("__consumer_offsets")
+    records.note_batch(RecordBatch.read(batch(0, *REGULAR[2])))
+    assert records.are_all
+    records.note_batch(RecordBatch.read(encode.batch(b"\xff" * 20, count=1)))
+    assert not records.are_all
