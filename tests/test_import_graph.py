@@ -101,3 +101,9 @@ def test_the_topics_of_coordinators_are_replayed_without_the_model_of_a_start():
     loaded = loaded_by("transactions", str(FIXTURES / "broker/2.8.2/repl-b1/__transaction_state-0"))
     assert "next_start.era" in loaded  # it says as which release the topic is loaded
     assert not loaded & {"kafka.loader", "kafka.log_segment", "next_start.partition", "next_start.log_dir", "verify"}
+
+
+def test_a_log_of_no_coordinator_is_verified_without_what_reads_their_records():
+    loaded = loaded_by("verify", "-q", str(FIXTURES / "broker/2.1.1/plain/twitter-status-0"))
+    assert "verify.scan.segment" in loaded
+    assert not loaded & {"replay.regular_records", "replay.coordinator_loads", "core.messages.transaction"}

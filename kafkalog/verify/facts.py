@@ -18,7 +18,6 @@ from kafkalog.files.partition import Partition
 from kafkalog.kafka.cleaner_traces import RECORDS_LOOKED_AT, CleanerTraces
 from kafkalog.kafka.remains import Remains, SegmentEnd, bases_without_log, sound_epochs, with_cut_ends
 from kafkalog.replay.logs import Ends
-from kafkalog.replay.regular_records import NOTED_TOPICS, RegularLog
 from kafkalog.verify.compaction_history import CompactionHistory
 from kafkalog.verify.producer_history import SnapshotRead, replay_producers
 from kafkalog.verify.report import NotChecked
@@ -35,6 +34,7 @@ if TYPE_CHECKING:
     from kafkalog.files.directory import Directory, SmallFile
     from kafkalog.files.log_dir import CheckpointLine, PartitionContext
     from kafkalog.files.segment import Segment
+    from kafkalog.replay.regular_records import RegularLog
     from kafkalog.verify.producer_history import ProducerHistory
     from kafkalog.verify.scan.results import SegmentScan, Settings
     from kafkalog.verify.wrong_epochs import WrongEpoch
@@ -187,7 +187,7 @@ class DirectoryFacts:
             cuts=offsets[bisect_left(offsets, base) : bisect_left(offsets, following)],
             in_use=base == self.active and self.context.in_use,
             following=None if following == NEVER else following,
-            topic="" if self.mark or self.partition.topic not in NOTED_TOPICS else self.partition.topic,
+            topic="" if self.mark or self.partition.topic not in COORDINATOR_TOPICS else self.partition.topic,
         )
 
 
@@ -262,6 +262,8 @@ class PartitionFacts:
         filled = [scan for scan in self.scans if scan.size]
         if not filled or filled[-1].last is None:
             return None
+        from kafkalog.replay.regular_records import RegularLog
+
         end = filled[-1].last.last_offset + 1
         return RegularLog(frozenset(versions), Ends(end, max(end, self.scans[-1].base_offset)))
 

@@ -52,7 +52,7 @@ class SegmentTask:
     of it. `snapshot_epoch`: the epoch in the name of a KRaft snapshot, None for a segment. `compacted`: the log is known
     to have been compacted. `cuts`: offsets at which the producers' state is wanted, ascending. `log_start`: from the
     checkpoint, None when not known. `in_use`: other partitions of the log dir look as if their broker had been running.
-    `topic`: that of a coordinator whose records are to be noted, "" for others.
+    `topic`: that of a coordinator, whose records may be noted, "" for others.
     `following` is the base offset of the next segment, None for the last one.
     """
 

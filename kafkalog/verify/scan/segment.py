@@ -33,7 +33,6 @@ from kafkalog.files.read_ahead import WINDOW, ReadAhead
 from kafkalog.files.source import FileSource, hashes_of, read_file
 from kafkalog.kafka.cleaner_traces import is_cleaned
 from kafkalog.replay.producer_events import EventRecorder, transaction_end
-from kafkalog.replay.regular_records import RegularRecords
 from kafkalog.span import Padding, Span
 from kafkalog.verify import rules as _rules  # noqa: F401 - fills the registry, in worker processes too
 from kafkalog.verify.finding import Severity
@@ -58,6 +57,7 @@ if TYPE_CHECKING:
 
     from kafkalog.core.batch import Damage
     from kafkalog.files.read_ahead import Buffer
+    from kafkalog.replay.regular_records import RegularRecords
     from kafkalog.verify.finding import Finding
     from kafkalog.verify.rules.legacy import LegacyRecords
     from kafkalog.verify.rules.records import ControlRecords
@@ -118,7 +118,7 @@ class Scanner:
         self._indexes = SegmentIndexes(task, 0, None, None)
         self._producers = EventRecorder(task.cuts, folds=True)
         self._times = OddTimesNotes(task.settings.now)
-        self._regular = RegularRecords(task.topic) if task.topic and self._looks_at_records else None
+        self._regular = _regular_records(task.topic) if self._looks_at_records else None
         self._records = RecordLook(
             self._path,
             self._times,
@@ -708,6 +708,15 @@ def _lanes_look(look: RecordLook) -> LanesLook | None:
     except ImportError:
         return None
     return LanesLook(look)
+
+
+def _regular_records(topic: str) -> RegularRecords | None:
+    """What notes the records of a coordinator's topic; None: those of this topic are not noted."""
+    if not topic:
+        return None
+    from kafkalog.replay.regular_records import NOTED_TOPICS, RegularRecords
+
+    return RegularRecords(topic) if topic in NOTED_TOPICS else None
 
 
 def _zeros_in(source: FileSource, damaged: Span) -> str:
